@@ -1,0 +1,50 @@
+using System.Runtime.InteropServices;
+
+namespace StorageCache.Buffers;
+
+/// <summary>
+/// Says who a page is: its mapping and number, its flags and errors, and who waits for it. The bytes are the frame's.
+/// One cache line of type-stable native memory; a hit on a latch does not touch it.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = SizeInBytes)]
+internal unsafe struct BufferHead
+{
+    /// <summary>Size of a buffer head in bytes.</summary>
+    public const int SizeInBytes = 64;
+
+    /// <summary>The page's slot; stable while the head is attached.</summary>
+    public Slot* Slot;
+
+    /// <summary>The page's number in its mapping.</summary>
+    public long Page;
+
+    /// <summary>Log sequence number of the last change, as the engine above gave it.</summary>
+    public ulong Lsn;
+
+    /// <summary>A word that belongs to the engine above; kept while the page is resident.</summary>
+    public ulong PrivateWord;
+
+    /// <summary>Number of the owning mapping in the cache's mapping table.</summary>
+    public int Mapping;
+
+    /// <summary>Index of the first waiter, or zero. All that an idle buffer pays for its wait list.</summary>
+    public uint Waiters;
+
+    /// <summary>
+    /// Pin-only leases. Changed with interlocked additions only and never reset: a pin that raced an eviction adds and
+    /// takes back on a head that may have become another page's (B-6).
+    /// </summary>
+    public int Pins;
+
+    /// <summary>Next owner of the same frame.</summary>
+    public uint OwnerNext;
+
+    /// <summary>Previous owner of the same frame.</summary>
+    public uint OwnerPrevious;
+
+    /// <summary>Next head in the free list.</summary>
+    public uint NextFree;
+
+    /// <summary>Whether the head is in use; read by the integrity check.</summary>
+    public uint InUse;
+}

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using StorageCache.Frames;
+
+namespace StorageCache.Buffers;
+
+/// <summary>The buffer heads of a cache, in type-stable memory. Thread-safe.</summary>
+internal sealed unsafe class HeadSlab
+{
+    private readonly NativeSlab _slab;
+    private readonly BufferHead* _heads;
+    private int _inUse;
+    private int _capacity;
+
+    /// <param name="maximum">The most heads there can ever be.</param>
+    /// <param name="hugePages">Whether to ask for 2 MiB memory pages.</param>
+    public HeadSlab(uint maximum, bool hugePages)
+    {
+        int linkOffset = (int)Marshal.OffsetOf<BufferHead>(nameof(BufferHead.NextFree));
+        _slab = new NativeSlab(maximum, BufferHead.SizeInBytes, linkOffset, hugePages);
+        _heads = (BufferHead*)_slab.Base;
+    }
+
+    /// <summary>How many heads may be in use at once; moves with the memory limit.</summary>
+    public int Capacity
+    {
+        get => Volatile.Read(ref _capacity);
+        set => Volatile.Write(ref _capacity, value);
+    }
+
+    /// <summary>How many heads are in use.</summary>
+    public int InUse => Volatile.Read(ref _inUse);
+
+    /// <summary>Heads that were ever used have indices 1 to this.</summary>
+    public uint HighWater => _slab.HighWater;
+
+    /// <summary>The head with an index.</summary>
+    public BufferHead* this[uint index]
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _heads + index;
+    }
+
+    /// <summary>Takes a head, or returns zero when <see cref="Capacity"/> heads are in use.</summary>
+    public uint TryAllocate(Slot* slot, long page, int mapping)
+    {
+        if (Interlocked.Increment(ref _inUse) > Capacity)
+        {
+            Interlocked.Decrement(ref _inUse);
+            return 0;
+        }
+
+        uint index = _slab.TryReuse();
+        if (index == 0 && (index = _slab.TryGrow()) == 0)
+        {
+            Interlocked.Decrement(ref _inUse);
+            return 0;
+        }
+
+        BufferHead* head = _heads + index;
+        Debug.Assert(head->Waiters == 0 && head->InUse == 0, "a free head has no waiters (B-5)");
+        head->Slot = slot;
+        head->Page = page;
+        head->Mapping = mapping;
+        head->Lsn = 0;
+        head->PrivateWord = 0;
+        head->OwnerNext = 0;
+        head->OwnerPrevious = 0;
+        head->InUse = 1;
+        return index;
+    }
+
+    /// <summary>Gives a head back.</summary>
+    public void Free(uint index)
+    {
+        BufferHead* head = _heads + index;
+        Debug.Assert(head->InUse == 1 && head->Waiters == 0, "a head is freed once, with an empty wait list (B-5)");
+        head->InUse = 0;
+        _slab.Free(index);
+        Interlocked.Decrement(ref _inUse);
+    }
+
+    /// <summary>Gives all physical memory back; the addresses stay readable as zeros.</summary>
+    public void Discard() => _slab.Discard();
+}

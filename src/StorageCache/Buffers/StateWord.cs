@@ -1,0 +1,269 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+
+namespace StorageCache.Buffers;
+
+/// <summary>
+/// The vocabulary of the state word: every bit of it, and every verb that changes one. Nothing else touches the bits.
+/// </summary>
+/// <remarks>
+/// <code>
+///  63            32 31    28  27       26..25     24        23          22      21         20         19     18        17       16         15..0
+/// [ version         | spare | attached reference list-lock has-waiters pinned  protected  write-back dirty  up-to-date loading exclusive  shared count ]
+/// </code>
+/// The version moves whenever the content or the frame may have changed: at the end of a load, at the release of an
+/// exclusive latch, at eviction and truncation (B-2). It wraps after 2^32 changes; an optimistic read would have to
+/// sleep through exactly that many to be fooled.
+/// </remarks>
+internal static unsafe class StateWord
+{
+    /// <summary>Bits 0-15: how many shared leases are held.</summary>
+    public const ulong SharedMask = 0xFFFF;
+
+    /// <summary>The most shared leases a page can have at once; a further reader waits.</summary>
+    public const ulong SharedMax = SharedMask;
+
+    /// <summary>The page is exclusively latched.</summary>
+    public const ulong Exclusive = 1UL << 16;
+
+    /// <summary>The page is being brought in; it has a head, and a frame soon.</summary>
+    public const ulong Loading = 1UL << 17;
+
+    /// <summary>The frame holds the page's current bytes.</summary>
+    public const ulong UpToDate = 1UL << 18;
+
+    /// <summary>The frame is newer than the device.</summary>
+    public const ulong Dirty = 1UL << 19;
+
+    /// <summary>A write of this page is in flight.</summary>
+    public const ulong WriteBack = 1UL << 20;
+
+    /// <summary>The frame's bytes must not change: a writer breaks away first.</summary>
+    public const ulong Protected = 1UL << 21;
+
+    /// <summary>The head's pin count may be above zero; cleared by whoever finds it zero under the list lock.</summary>
+    public const ulong Pinned = 1UL << 22;
+
+    /// <summary>The head's wait list is not empty.</summary>
+    public const ulong HasWaiters = 1UL << 23;
+
+    /// <summary>A spin lock over the head's wait list and over changes of the slot's frame and head.</summary>
+    public const ulong ListLock = 1UL << 24;
+
+    /// <summary>Referenced since the clock hand last passed.</summary>
+    public const ulong Referenced = 1UL << 25;
+
+    /// <summary>Referenced in an earlier round of the clock, or soon after it had been evicted.</summary>
+    public const ulong Hot = 1UL << 26;
+
+    /// <summary>Both reference bits.</summary>
+    public const ulong ReferenceMask = Referenced | Hot;
+
+    /// <summary><see cref="Slot.Head"/> is the index of a buffer head (and not a shadow entry).</summary>
+    public const ulong Attached = 1UL << 27;
+
+    /// <summary>One step of the version.</summary>
+    public const ulong VersionOne = 1UL << 32;
+
+    /// <summary>Bits 32-63.</summary>
+    public const ulong VersionMask = 0xFFFF_FFFF_0000_0000;
+
+    private const ulong ReadRefused = Exclusive | HasWaiters;
+    private const ulong WriteRefused = Exclusive | HasWaiters | Protected | SharedMask;
+
+    /// <summary>Reads the word with acquire semantics: what is read after it is not older.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong Load(Slot* slot) => Volatile.Read(ref slot->State);
+
+    /// <summary>Takes a shared latch if nobody holds or awaits the page; one interlocked operation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryLockShared(Slot* slot)
+    {
+        ulong state = Load(slot);
+        while ((state & (ReadRefused | UpToDate)) == UpToDate && (state & SharedMask) != SharedMax)
+        {
+            ulong seen = Interlocked.CompareExchange(ref slot->State, (state + 1) | Referenced, state);
+            if (seen == state)
+            {
+                return true;
+            }
+
+            state = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes the exclusive latch of an unprotected page if nobody holds or awaits it; one interlocked operation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryLockExclusive(Slot* slot)
+    {
+        ulong state = Load(slot);
+        while ((state & (WriteRefused | UpToDate)) == UpToDate)
+        {
+            ulong seen = Interlocked.CompareExchange(ref slot->State, state | Exclusive | Referenced, state);
+            if (seen == state)
+            {
+                return true;
+            }
+
+            state = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes the exclusive latch only if the page is as it was when <paramref name="expected"/> was read.</summary>
+    public static bool TryLockExclusiveIfUnchanged(Slot* slot, ulong expected)
+    {
+        ulong state = Load(slot);
+        while (IsUnchanged(expected, state) && (state & WriteRefused) == 0)
+        {
+            ulong seen = Interlocked.CompareExchange(ref slot->State, state | Exclusive | Referenced, state);
+            if (seen == state)
+            {
+                return true;
+            }
+
+            state = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Gives a shared latch back. Returns the word as it is afterwards.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong UnlockShared(Slot* slot)
+    {
+        ulong state = Interlocked.Decrement(ref slot->State);
+        if ((state & SharedMask) == SharedMask)
+        {
+            ThrowNotHeld();
+        }
+
+        return state;
+    }
+
+    /// <summary>Gives the exclusive latch back and moves the version. Returns the word as it is afterwards.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong UnlockExclusive(Slot* slot)
+    {
+        ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive);
+        if ((state & Exclusive) != 0)
+        {
+            ThrowNotHeld();
+        }
+
+        return state;
+    }
+
+    /// <summary>Turns the exclusive latch into a shared one and moves the version. Returns the word as it is afterwards.</summary>
+    public static ulong Downgrade(Slot* slot)
+    {
+        ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive + 1);
+        if ((state & SharedMask) != 1)
+        {
+            ThrowNotHeld();
+        }
+
+        return state;
+    }
+
+    /// <summary>Whether the release that left <paramref name="state"/> behind has to look at the wait list.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool NeedsWake(ulong state) =>
+        (state & HasWaiters) != 0 && ((state & SharedMask) == 0 || (state & SharedMask) == SharedMax - 1);
+
+    /// <summary>Whether a page in this state may be read without a latch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsReadable(ulong state) => (state & (UpToDate | Exclusive)) == UpToDate;
+
+    /// <summary>Whether what was read between the two states is what the page held throughout.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsUnchanged(ulong before, ulong after) =>
+        ((before ^ after) & (VersionMask | UpToDate)) == 0 && (after & Exclusive) == 0;
+
+    /// <summary>Marks the page referenced, once per round of the clock: later calls find the bit and write nothing.</summary>
+    public static void Reference(Slot* slot, ulong state)
+    {
+        Debug.Assert((state & UpToDate) != 0, "only a page that was up to date is referenced");
+        Interlocked.CompareExchange(ref slot->State, state | Referenced, state);
+    }
+
+    /// <summary>Sets the pinned bit of a page that is up to date and whose list lock is free.</summary>
+    public static bool TrySetPinned(Slot* slot, ulong state) =>
+        (state & (UpToDate | ListLock)) == UpToDate
+        && Interlocked.CompareExchange(ref slot->State, state | Pinned | Referenced, state) == state;
+
+    /// <summary>Sets bits; returns the word as it was before.</summary>
+    public static ulong Set(Slot* slot, ulong bits) => Interlocked.Or(ref slot->State, bits);
+
+    /// <summary>Clears bits; returns the word as it was before.</summary>
+    public static ulong Clear(Slot* slot, ulong bits) => Interlocked.And(ref slot->State, ~bits);
+
+    /// <summary>Replaces the word if it is still <paramref name="expected"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryChange(Slot* slot, ulong expected, ulong desired) =>
+        Interlocked.CompareExchange(ref slot->State, desired, expected) == expected;
+
+    /// <summary>
+    /// Takes the list lock. The caller holds the slot's leaf (PT-4), so the lock is never taken on memory that is about
+    /// to become somebody else's. Returns the word including the lock bit.
+    /// </summary>
+    public static ulong LockList(Slot* slot)
+    {
+        SpinWait spin = default;
+        while (true)
+        {
+            ulong state = Load(slot);
+            if ((state & ListLock) == 0 && TryChange(slot, state, state | ListLock))
+            {
+                return state | ListLock;
+            }
+
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
+    /// <summary>
+    /// Begins write-back of a dirty page: clean, under write-back and protected in one step, so that no writer comes in
+    /// between. Fails if the page is not dirty, exclusively latched, or under write-back already. The list lock is held.
+    /// </summary>
+    public static bool TryBeginWriteBack(Slot* slot)
+    {
+        while (true)
+        {
+            ulong state = Load(slot);
+            if ((state & (UpToDate | Dirty | WriteBack | Exclusive)) != (UpToDate | Dirty))
+            {
+                return false;
+            }
+
+            if (TryChange(slot, state, (state & ~Dirty) | WriteBack | Protected))
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes the whole word, and so frees every lock in it. The caller has the list lock and is the only one who may
+    /// change anything: the page is absent or exclusively latched by the caller.
+    /// </summary>
+    public static void Replace(Slot* slot, ulong state) => Volatile.Write(ref slot->State, state);
+
+    /// <summary>Frees the list lock, clearing other bits in the same step.</summary>
+    public static void UnlockList(Slot* slot, ulong alsoClear = 0)
+    {
+        ulong before = Interlocked.And(ref slot->State, ~(ListLock | alsoClear));
+        Debug.Assert((before & ListLock) != 0, "the list lock was held");
+    }
+
+    /// <summary>Whether an evictor may take the page: clean, unlatched, unprotected, nobody at its list.</summary>
+    public static bool IsEvictable(ulong state) =>
+        (state & (UpToDate | Exclusive | Loading | Dirty | WriteBack | Protected | ListLock | SharedMask)) == UpToDate;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void ThrowNotHeld() =>
+        Environment.FailFast("StorageCache: a page lease was returned that is not held (a copy of a lease was disposed twice); the latch state is corrupt.");
+}

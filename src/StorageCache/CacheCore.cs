@@ -1,0 +1,300 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using StorageCache.Buffers;
+using StorageCache.Diagnostics;
+using StorageCache.Frames;
+using StorageCache.Mappings;
+using StorageCache.Protection;
+using StorageCache.Replacement;
+using StorageCache.Waiting;
+using StorageCache.Writeback;
+
+namespace StorageCache;
+
+/// <summary>
+/// What all mappings of one cache share: memory, heads, waiters, replacement, write-back. Built once, in the order in
+/// which the parts need each other.
+/// </summary>
+internal sealed unsafe class CacheCore
+{
+    private const int LeastFrames = 64;
+    private const int SpareHeadsAtLeast = 64;
+    private const long HugePagesFrom = 64L << 20;
+
+    private readonly Lock _mappingLock = new();
+    private Mapping?[] _mappings = new Mapping?[8];
+
+    public CacheCore(PageCache cache, PageCacheOptions options)
+    {
+        Cache = cache;
+        Options = options;
+        PageSize = options.PageSize;
+        PageShift = int.Log2(options.PageSize);
+        long maximum = options.MaximumMemoryLimit != 0
+            ? options.MaximumMemoryLimit
+            : Math.Max(options.MemoryLimit, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        MaximumMemory = maximum;
+        bool hugePages = options.HugePages && options.MemoryLimit >= HugePagesFrom;
+        uint maximumFrames = (uint)Math.Min(int.MaxValue, maximum / PageSize);
+        Budget = new MemoryBudget(options.MemoryLimit);
+        Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages);
+        Heads = new HeadSlab((uint)Math.Min(int.MaxValue, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
+        PageTables = new PageTableMemory(Budget, maximum, hugePages);
+        Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
+        FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout);
+        Loads = new PageLoadPool(this);
+        Counters = new CacheCounters();
+        Hits = new StackStripedCounter();
+        PinnedPages = new StackStripedCounter();
+        Protection = new FrameProtection(this);
+        Size(options.MemoryLimit);
+        Reclaimer = new Reclaimer<TwoBitClock>(this, default);
+        WriteBack = new WriteBackEngine(this);
+    }
+
+    /// <summary>The cache's public face.</summary>
+    public PageCache Cache { get; }
+
+    /// <summary>What the cache was made with.</summary>
+    public PageCacheOptions Options { get; }
+
+    /// <summary>Bytes per page.</summary>
+    public int PageSize { get; }
+
+    /// <summary>Binary logarithm of <see cref="PageSize"/>.</summary>
+    public int PageShift { get; }
+
+    /// <summary>The largest memory limit that can be set, in bytes.</summary>
+    public long MaximumMemory { get; }
+
+    /// <summary>The memory limit.</summary>
+    public MemoryBudget Budget { get; }
+
+    /// <summary>Page-sized memory.</summary>
+    public FramePool Frames { get; }
+
+    /// <summary>Who the pages are.</summary>
+    public HeadSlab Heads { get; }
+
+    /// <summary>What page tables are built from.</summary>
+    public PageTableMemory PageTables { get; }
+
+    /// <summary>Those who can wait.</summary>
+    public WaiterPool<PageWaiter> Waiters { get; }
+
+    /// <summary>Those who wait for a frame.</summary>
+    public FrameQueue FrameQueue { get; }
+
+    /// <summary>Reads under way and to come.</summary>
+    public PageLoadPool Loads { get; }
+
+    /// <summary>What the cache has done.</summary>
+    public CacheCounters Counters { get; }
+
+    /// <summary>How often a page was there.</summary>
+    public StackStripedCounter Hits { get; }
+
+    /// <summary>Pages whose pin count is above zero.</summary>
+    public StackStripedCounter PinnedPages { get; }
+
+    /// <summary>Write protection.</summary>
+    public FrameProtection Protection { get; }
+
+    /// <summary>Eviction.</summary>
+    public IReclaimer Reclaimer { get; }
+
+    /// <summary>Dirty pages and their way to the device.</summary>
+    public WriteBackEngine WriteBack { get; }
+
+    /// <summary>Frames that the memory limit has room for, with their metadata.</summary>
+    public int FrameCapacity { get; private set; }
+
+    /// <summary>The least memory limit for a page size, in bytes.</summary>
+    public static long LeastMemory(int pageSize) => Overhead(LeastFrames) + (LeastFrames * (long)BytesPerFrame(pageSize));
+
+    /// <summary>Applies a memory limit to everything that is sized by it. What is charged above it is not given back here.</summary>
+    public void Size(long limit)
+    {
+        Budget.SetLimit(limit);
+        int frames = (int)Math.Min(Frames.MaximumFrames, (limit - Overhead(0)) / (BytesPerFrame(PageSize) + 22));
+        while (Overhead(frames) + (frames * (long)BytesPerFrame(PageSize)) > limit)
+        {
+            frames--;
+        }
+
+        Debug.Assert(frames >= LeastFrames / 2, "the limit was checked to have room for frames");
+        int spare = SpareHeads(frames);
+        long spareBefore = Heads.Capacity - FrameCapacity;
+        Budget.Release((spareBefore - spare) * BufferHead.SizeInBytes);
+        FrameCapacity = frames;
+        Heads.Capacity = frames + spare;
+        Frames.Capacity = frames;
+        Frames.Reserve = Math.Clamp(frames / 64, 2, 256);
+    }
+
+    /// <summary>The mapping with a number, or null.</summary>
+    public Mapping? MappingAt(int number)
+    {
+        Mapping?[] mappings = Volatile.Read(ref _mappings);
+        return (uint)number < (uint)mappings.Length ? Volatile.Read(ref mappings[number]) : null;
+    }
+
+    /// <summary>All mappings that are open.</summary>
+    public Mapping[] OpenMappings()
+    {
+        lock (_mappingLock)
+        {
+            return _mappings.Where(mapping => mapping is not null).ToArray()!;
+        }
+    }
+
+    /// <summary>Gives a new mapping a number. Numbers are used again; 0 is none.</summary>
+    public int Register(Func<int, Mapping> create)
+    {
+        lock (_mappingLock)
+        {
+            int number = Array.IndexOf(_mappings, null, 1);
+            if (number < 0)
+            {
+                number = _mappings.Length;
+                var grown = new Mapping?[number * 2];
+                _mappings.CopyTo(grown, 0);
+                Volatile.Write(ref _mappings, grown);
+            }
+
+            Volatile.Write(ref _mappings[number], create(number));
+            return number;
+        }
+    }
+
+    /// <summary>Takes a closed mapping's number back.</summary>
+    public void Unregister(int number)
+    {
+        lock (_mappingLock)
+        {
+            Volatile.Write(ref _mappings[number], null);
+        }
+    }
+
+    /// <summary>Takes a free frame, evicting if there is none; zero when that would need waiting.</summary>
+    public uint TryAllocateFrame(bool forBreak)
+    {
+        uint frame = Frames.TryAllocate(forBreak);
+        if (frame == 0 && Reclaimer.Evict(1) > 0)
+        {
+            frame = Frames.TryAllocate(forBreak);
+        }
+
+        Reclaimer.Balance();
+        return frame;
+    }
+
+    /// <summary>Drops a reference to a frame; if that frees it, whoever waits for a frame gets it. No lock is held.</summary>
+    public void DropFrame(uint frame)
+    {
+        if (Frames.DropReference(frame))
+        {
+            FrameQueue.Pump();
+        }
+    }
+
+    /// <summary>
+    /// Makes room for page table metadata: takes down leaves without pages, gives free frames back, evicts. Returns
+    /// whether anything was gained.
+    /// </summary>
+    public bool TryMakeRoomForMetadata()
+    {
+        const int Needed = PageTableMemory.LeafBytes + (2 * PageTableMemory.NodeBytes);
+        if (TryReclaimLeaf())
+        {
+            return true;
+        }
+
+        int frames = (Needed / Frames.BytesPerFrame) + 1;
+        if (Frames.RetireFree(frames) == frames)
+        {
+            return true;
+        }
+
+        return Reclaimer.Evict(frames) > 0 && Frames.RetireFree(frames) > 0;
+    }
+
+    /// <summary>Takes down one leaf that holds nothing but shadow entries.</summary>
+    public bool TryReclaimLeaf()
+    {
+        for (int attempts = PageTables.QueuedLeaves; attempts > 0; attempts--)
+        {
+            LeafHeader* leaf = PageTables.Dequeue();
+            if (leaf == null)
+            {
+                return false;
+            }
+
+            // A leaf in use again is queued anew when its last user leaves.
+            if (Volatile.Read(ref leaf->Users) == 0 && MappingAt(leaf->Mapping)?.Table.TryReclaim(leaf) == true)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Keeps the number of leaves that hold nothing but shadow entries in proportion to the cache.</summary>
+    public void TrimEmptyLeaves()
+    {
+        int most = (2 * FrameCapacity / PageTable.SlotsPerLeaf) + 4;
+        while (PageTables.QueuedLeaves > most && TryReclaimLeaf())
+        {
+        }
+    }
+
+    /// <summary>Adds a pin to a head.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddPin(BufferHead* head)
+    {
+        if (Interlocked.Increment(ref head->Pins) == 1)
+        {
+            PinnedPages.Add(1);
+        }
+    }
+
+    /// <summary>Takes a pin from a head. Returns whether it was the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool DropPin(BufferHead* head)
+    {
+        int pins = Interlocked.Decrement(ref head->Pins);
+        Debug.Assert(pins >= 0, "pins are balanced (B-6)");
+        if (pins != 0)
+        {
+            return false;
+        }
+
+        PinnedPages.Add(-1);
+        return true;
+    }
+
+    /// <summary>Gives all physical memory back. Nothing may be in flight, and no lease held.</summary>
+    public void Discard()
+    {
+        Frames.Discard();
+        Heads.Discard();
+        PageTables.Discard();
+    }
+
+    private static int BytesPerFrame(int pageSize) => pageSize + FrameDescriptor.SizeInBytes + BufferHead.SizeInBytes;
+
+    private static int SpareHeads(int frames) => Math.Max(SpareHeadsAtLeast, frames / 64);
+
+    /// <summary>Bytes beside frames, descriptors and their heads: spare heads, and page tables somewhat sparser than full.</summary>
+    private static long Overhead(int frames)
+    {
+        long leaves = (frames / PageTable.SlotsPerLeaf * 5L / 4) + 6;
+        return (SpareHeads(frames) * (long)BufferHead.SizeInBytes)
+            + (leaves * PageTableMemory.LeafBytes)
+            + (((leaves / PageTable.EntriesPerNode) + 4) * PageTableMemory.NodeBytes);
+    }
+
+    private PageWaiter MakeWaiter(uint index) =>
+        new(Waiters, index, Options.TimeProvider, Options.AllowSynchronousContinuations);
+}

@@ -1,0 +1,107 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+namespace StorageCache;
+
+/// <summary>Makes and throws the cache's exceptions, with messages that say which file and page, and what to do.</summary>
+internal static class Throw
+{
+    /// <summary>The lease holds nothing.</summary>
+    [DoesNotReturn]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void LeaseNotHeld() =>
+        throw new InvalidOperationException("The lease is not held: it was disposed of, or never acquired.");
+
+    /// <summary>The mapping takes no changes.</summary>
+    [DoesNotReturn]
+    public static void ReadOnly(Mapping mapping) => throw MakeReadOnly(mapping);
+
+    /// <summary>A page number below zero.</summary>
+    public static void IfNegativePage(long page) => ArgumentOutOfRangeException.ThrowIfNegative(page);
+
+    /// <summary>A page number below zero, or one whose end is beyond what a length in bytes can say.</summary>
+    public static void IfNoPage(long page, int pageShift)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(page);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(page, (long.MaxValue >> pageShift) - 1);
+    }
+
+    /// <summary>A time-out that is neither positive nor infinite.</summary>
+    public static void IfBadTimeout(TimeSpan timeout)
+    {
+        if (timeout != Timeout.InfiniteTimeSpan && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromDays(24)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(timeout), timeout, $"The time-out is {timeout}; allowed: above zero and at most 24 days, or Timeout.InfiniteTimeSpan.");
+        }
+    }
+
+    /// <summary>See <see cref="NotSupportedException"/>.</summary>
+    public static Exception MakeReadOnly(Mapping mapping) =>
+        new NotSupportedException($"'{mapping.Path}' is open for reading only.");
+
+    /// <summary>See <see cref="CacheFullException"/>.</summary>
+    public static Exception MakeCacheFull(Mapping mapping, long page, TimeSpan waited) => mapping.Cache.IsDisposed ? new CacheDisposedException() : new CacheFullException(
+        $"No frame came free for page {page} of '{mapping.Path}' within {waited}: every page of the cache is pinned, latched or dirty. Return leases and pins, or raise the memory limit ({mapping.Cache.MemoryLimit} bytes).",
+        mapping.Path,
+        page);
+
+    /// <summary>See <see cref="PageTruncatedException"/>.</summary>
+    public static Exception MakeTruncated(Mapping mapping, long page) => new PageTruncatedException(
+        $"Page {page} lies beyond the end of '{mapping.Path}' ({mapping.Length} bytes, {mapping.PageCount} pages).",
+        mapping.Path,
+        page);
+
+    /// <summary>See <see cref="LatchTimeoutException"/>.</summary>
+    public static Exception MakeLatchTimeout(Mapping mapping, long page) => new LatchTimeoutException(
+        $"Page {page} of '{mapping.Path}' did not become available in time.",
+        mapping.Path,
+        page);
+
+    /// <summary>See <see cref="PageReadException"/>.</summary>
+    public static Exception MakeReadFailed(Mapping mapping, long page, IOException error) => new PageReadException(
+        $"Page {page} of '{mapping.Path}' could not be read: {error.Message}",
+        mapping.Path,
+        page,
+        error);
+
+    /// <summary>See <see cref="PageWriteException"/>.</summary>
+    public static Exception MakeWriteFailed(Mapping mapping, long page, IOException error) => new PageWriteException(
+        $"Page {page} of '{mapping.Path}' could not be written and stays dirty: {error.Message}",
+        mapping.Path,
+        page,
+        error);
+
+    /// <summary>See <see cref="PageWriteException"/>.</summary>
+    public static Exception MakeCutFailed(Mapping mapping, long length, IOException error) => new PageWriteException(
+        $"'{mapping.Path}' could not be cut to {length} bytes and keeps its length: {error.Message}",
+        mapping.Path,
+        length / mapping.PageSize,
+        error);
+
+    /// <summary>See <see cref="FlushFailedException"/>.</summary>
+    public static Exception MakeFlushFailed(Mapping mapping, Exception error) => new FlushFailedException(
+        $"'{mapping.Path}' could not be made durable, and pages written since the last flush may be lost: {error.Message}",
+        mapping.Path,
+        inner: error);
+
+    /// <summary>See <see cref="MappingFailedException"/>.</summary>
+    public static Exception MakeMappingFailed(Mapping mapping) => new MappingFailedException(
+        $"'{mapping.Path}' failed to become durable earlier and takes no changes: close it, reopen it and recover.",
+        mapping.Path,
+        inner: mapping.Failure);
+
+    /// <summary>See <see cref="MappingBusyException"/>.</summary>
+    public static Exception MakeBusy(Mapping mapping, long page) => new MappingBusyException(
+        $"'{mapping.Path}' cannot be closed: page {page} is still leased or pinned.",
+        mapping.Path,
+        page);
+
+    /// <summary>See <see cref="MappingLockedException"/>.</summary>
+    public static Exception MakeLocked(string path) => new MappingLockedException(
+        $"'{path}' is locked by another process or another cache.",
+        path);
+
+    /// <summary>The mapping, or the cache with it, is gone.</summary>
+    public static Exception MakeClosed(Mapping mapping) =>
+        mapping.Cache.IsDisposed ? new CacheDisposedException() : new MappingClosedException(mapping.Path);
+}

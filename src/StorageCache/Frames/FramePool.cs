@@ -1,0 +1,265 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using StorageCache.Platform;
+
+namespace StorageCache.Frames;
+
+/// <summary>
+/// All frames of a cache: one reserved region of page-aligned memory, one array of descriptors, a stack of free frames.
+/// A frame gets memory when it is first used and gives it back when the budget has to shrink. Thread-safe.
+/// </summary>
+internal sealed unsafe class FramePool
+{
+    private const long CommitStep = 2L << 20;
+
+    private readonly MemoryBudget _budget;
+    private readonly MemoryRegion _frames;
+    private readonly MemoryRegion _descriptors;
+    private readonly Lock _growth = new();
+    private readonly int _bytesPerFrame;
+    private NativeStack _free;
+    private NativeStack _retired;
+    private uint _highWater;
+    private long _committedFrames;
+    private long _committedDescriptors;
+    private bool _huge;
+    private int _active;
+    private int _capacity;
+
+    /// <param name="budget">What frames are charged to.</param>
+    /// <param name="pageSize">Bytes per frame.</param>
+    /// <param name="maximumFrames">The most frames there can ever be.</param>
+    /// <param name="headBytes">Bytes of buffer head charged with each frame.</param>
+    /// <param name="hugePages">Whether to ask for 2 MiB memory pages.</param>
+    public FramePool(MemoryBudget budget, int pageSize, uint maximumFrames, int headBytes, bool hugePages)
+    {
+        _budget = budget;
+        PageSize = pageSize;
+        MaximumFrames = maximumFrames;
+        _bytesPerFrame = pageSize + FrameDescriptor.SizeInBytes + headBytes;
+        _frames = MemoryRegion.Reserve((maximumFrames + 1L) * pageSize, hugePages);
+        _descriptors = MemoryRegion.Reserve((maximumFrames + 1L) * FrameDescriptor.SizeInBytes, hugePages: false);
+        _huge = hugePages;
+        Base = _frames.Base;
+        Descriptors = (FrameDescriptor*)_descriptors.Base;
+
+        // Frame 0 stands for "none". It is readable, as every address that a racing reader may compute must be (B-3).
+        EnsureCommitted(0);
+    }
+
+    /// <summary>Bytes per frame.</summary>
+    public int PageSize { get; }
+
+    /// <summary>The most frames there can ever be; bounds the address space.</summary>
+    public uint MaximumFrames { get; }
+
+    /// <summary>Address of frame 0; frame i lies i pages behind it.</summary>
+    public byte* Base { get; }
+
+    /// <summary>Descriptor of frame 0, the first of an array.</summary>
+    public FrameDescriptor* Descriptors { get; }
+
+    /// <summary>Bytes that one more frame charges, its descriptor and buffer head included.</summary>
+    public int BytesPerFrame => _bytesPerFrame;
+
+    /// <summary>How many frames may have memory at once; moves with the memory limit.</summary>
+    public int Capacity
+    {
+        get => Volatile.Read(ref _capacity);
+        set => Volatile.Write(ref _capacity, value);
+    }
+
+    /// <summary>Frames that have memory.</summary>
+    public int Active => Volatile.Read(ref _active);
+
+    /// <summary>Frames to give back until capacity and budget are kept.</summary>
+    public int Excess => Math.Max(Active - Capacity, (int)((_budget.Excess + _bytesPerFrame - 1) / _bytesPerFrame));
+
+    /// <summary>Frames kept back for writers that break away from a protected frame.</summary>
+    public int Reserve { get; set; }
+
+    /// <summary>Frames that were ever used have indices 1 to this.</summary>
+    public uint HighWater => Volatile.Read(ref _highWater);
+
+    /// <summary>Frames that could be had now without evicting anything.</summary>
+    public long Available => _free.Count + Math.Clamp(_budget.Available / _bytesPerFrame, 0, Math.Max(0, Capacity - Active));
+
+    /// <summary>Frames that have memory and hold nothing.</summary>
+    public int FreeCount => _free.Count;
+
+    /// <summary>Address of a frame's bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public byte* Address(uint frame) => Base + ((long)frame * PageSize);
+
+    /// <summary>Descriptor of a frame.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public FrameDescriptor* Descriptor(uint frame) => Descriptors + frame;
+
+    /// <summary>
+    /// Takes a free frame with one reference, or returns zero. Its bytes are whatever they were.
+    /// </summary>
+    /// <param name="forBreak">Whether the frames kept back for breaks may be taken.</param>
+    public uint TryAllocate(bool forBreak)
+    {
+        if (!forBreak && Available <= Reserve)
+        {
+            return 0;
+        }
+
+        uint frame = PopFree();
+        if (frame == 0)
+        {
+            frame = TryActivate();
+        }
+
+        if (frame != 0)
+        {
+            FrameDescriptor* descriptor = Descriptor(frame);
+            Debug.Assert(descriptor->References == 0 && descriptor->Owner == 0, "a free frame has no owner (F-2)");
+            descriptor->References = 1;
+            descriptor->State = FrameState.InUse;
+        }
+
+        return frame;
+    }
+
+    /// <summary>Adds a reference to a frame that has one.</summary>
+    public void AddReference(uint frame)
+    {
+        int references = Interlocked.Increment(ref Descriptor(frame)->References);
+        Debug.Assert(references > 1, "a reference is added only to a frame that is held (F-3)");
+    }
+
+    /// <summary>Drops a reference; the last one frees the frame. Returns whether it was the last.</summary>
+    public bool DropReference(uint frame)
+    {
+        FrameDescriptor* descriptor = Descriptor(frame);
+        int references = Interlocked.Decrement(ref descriptor->References);
+        Debug.Assert(references >= 0, "references are balanced (F-3)");
+        if (references != 0)
+        {
+            return false;
+        }
+
+        Free(frame, descriptor);
+        return true;
+    }
+
+    /// <summary>Gives the memory of up to <paramref name="most"/> free frames back. Returns how many.</summary>
+    public int RetireFree(int most)
+    {
+        int retired = 0;
+        while (retired < most)
+        {
+            uint frame = PopFree();
+            if (frame == 0)
+            {
+                break;
+            }
+
+            Retire(frame, Descriptor(frame));
+            retired++;
+        }
+
+        return retired;
+    }
+
+    /// <summary>Gives all physical memory back; the addresses stay readable as zeros until nobody can look any more.</summary>
+    public void Discard()
+    {
+        _frames.DiscardAll();
+        _descriptors.DiscardAll();
+    }
+
+    private uint PopFree() => _free.Pop((byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+
+    private void Free(uint frame, FrameDescriptor* descriptor)
+    {
+        descriptor->Owner = 0;
+        descriptor->Protectors = 0;
+        if (Excess > 0)
+        {
+            Retire(frame, descriptor);
+            return;
+        }
+
+        descriptor->State = FrameState.Free;
+        _free.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+    }
+
+    private void Retire(uint frame, FrameDescriptor* descriptor)
+    {
+        if (_huge)
+        {
+            lock (_growth)
+            {
+                // The kernel would fill the holes of a huge page again behind our back.
+                if (_huge)
+                {
+                    _frames.AdviseHuge(false);
+                    _huge = false;
+                }
+            }
+        }
+
+        descriptor->State = FrameState.Retired;
+        _frames.Discard((long)frame * PageSize, PageSize);
+        _retired.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+        Interlocked.Decrement(ref _active);
+        _budget.Release(_bytesPerFrame);
+    }
+
+    private uint TryActivate()
+    {
+        if (Interlocked.Increment(ref _active) > Capacity || !_budget.TryCharge(_bytesPerFrame))
+        {
+            Interlocked.Decrement(ref _active);
+            return 0;
+        }
+
+        uint frame = _retired.Pop((byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+        if (frame != 0)
+        {
+            return frame;
+        }
+
+        lock (_growth)
+        {
+            if (_highWater < MaximumFrames)
+            {
+                try
+                {
+                    frame = _highWater + 1;
+                    EnsureCommitted(frame);
+                    Volatile.Write(ref _highWater, frame);
+                    return frame;
+                }
+                catch (InsufficientMemoryException)
+                {
+                    // The kernel promises no more (strict overcommit). To throw would leave a claimed page loading for ever;
+                    // the cache goes on with the frames that it has.
+                }
+            }
+        }
+
+        Interlocked.Decrement(ref _active);
+        _budget.Release(_bytesPerFrame);
+        return 0;
+    }
+
+    private void EnsureCommitted(uint frame)
+    {
+        Commit(_frames, ref _committedFrames, (frame + 1L) * PageSize);
+        Commit(_descriptors, ref _committedDescriptors, (frame + 1L) * FrameDescriptor.SizeInBytes);
+
+        static void Commit(MemoryRegion region, ref long committed, long needed)
+        {
+            if (needed > committed)
+            {
+                long target = Math.Min(region.Size, (needed + CommitStep - 1) / CommitStep * CommitStep);
+                region.Commit(committed, target - committed);
+                committed = target;
+            }
+        }
+    }
+}

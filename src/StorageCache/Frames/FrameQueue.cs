@@ -1,0 +1,245 @@
+namespace StorageCache.Frames;
+
+/// <summary>
+/// Those who wait for a frame, first in, first out, each with the same patience. Frames are handed over one to one; nobody
+/// is woken to compete. Thread-safe.
+/// </summary>
+internal sealed class FrameQueue : IDisposable
+{
+    private readonly FramePool _frames;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _timeout;
+    private readonly Lock _lock = new();
+    private readonly ITimer? _timer;
+    private IFrameWaiter? _first;
+    private IFrameWaiter? _last;
+    private int _count;
+    private bool _isDisposed;
+
+    public FrameQueue(FramePool frames, TimeProvider time, TimeSpan timeout)
+    {
+        _frames = frames;
+        _time = time;
+        _timeout = timeout;
+        if (timeout != Timeout.InfiniteTimeSpan)
+        {
+            _timer = time.CreateTimer(static state => ((FrameQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>How many wait.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>
+    /// Appends a waiter, or, if its time began earlier than the first one's (it was here before), puts it first. The caller
+    /// calls <see cref="Pump"/> afterwards, in case a frame came free meanwhile.
+    /// </summary>
+    public void Enqueue(IFrameWaiter waiter)
+    {
+        bool isDisposed;
+        lock (_lock)
+        {
+            if (waiter.FrameDeadline == 0)
+            {
+                waiter.FrameDeadline = _time.GetTimestamp() + (long)(Math.Max(0, _timeout.TotalSeconds) * _time.TimestampFrequency);
+            }
+
+            waiter.OnQueueing();
+            waiter.IsQueuedForFrame = true;
+            if (_first is not null && waiter.FrameDeadline < _first.FrameDeadline)
+            {
+                waiter.PreviousFrameWaiter = null;
+                waiter.NextFrameWaiter = _first;
+                _first.PreviousFrameWaiter = waiter;
+                _first = waiter;
+            }
+            else
+            {
+                waiter.NextFrameWaiter = null;
+                waiter.PreviousFrameWaiter = _last;
+                if (_last is null)
+                {
+                    _first = waiter;
+                }
+                else
+                {
+                    _last.NextFrameWaiter = waiter;
+                }
+
+                _last = waiter;
+            }
+
+            Volatile.Write(ref _count, _count + 1);
+            isDisposed = _isDisposed;
+            if (!isDisposed && ReferenceEquals(_first, waiter))
+            {
+                TimeSpan left = _time.GetElapsedTime(_time.GetTimestamp(), waiter.FrameDeadline);
+                _timer?.Change(left < TimeSpan.Zero ? TimeSpan.Zero : left + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        if (isDisposed)
+        {
+            Abandon();
+        }
+    }
+
+    /// <summary>Takes a waiter out if it is in.</summary>
+    public void Remove(IFrameWaiter waiter)
+    {
+        lock (_lock)
+        {
+            if (waiter.IsQueuedForFrame)
+            {
+                Unlink(waiter);
+            }
+        }
+    }
+
+    /// <summary>Hands free frames to those who wait. Called with no lock held whenever a frame may have come free.</summary>
+    public void Pump()
+    {
+        while (Count != 0)
+        {
+            IFrameWaiter? waiter;
+            uint frame;
+            lock (_lock)
+            {
+                waiter = _first;
+                if (waiter is null)
+                {
+                    return;
+                }
+
+                frame = _frames.TryAllocate(waiter.IsForBreak);
+                if (frame == 0 && !waiter.IsForBreak)
+                {
+                    // Those behind may be content with a frame of the reserve.
+                    while (waiter is not null && !waiter.IsForBreak)
+                    {
+                        waiter = waiter.NextFrameWaiter;
+                    }
+
+                    frame = waiter is null ? 0 : _frames.TryAllocate(forBreak: true);
+                }
+
+                if (frame == 0)
+                {
+                    return;
+                }
+
+                Unlink(waiter!);
+            }
+
+            if (!waiter!.OnFrame(frame))
+            {
+                _frames.DropReference(frame);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Has all who wait for a frame to break away onto try again without one: a protection ended, perhaps theirs.
+    /// </summary>
+    public void RetryBreaks()
+    {
+        if (Count == 0)
+        {
+            return;
+        }
+
+        List<IFrameWaiter>? breaks = null;
+        lock (_lock)
+        {
+            IFrameWaiter? waiter = _first;
+            while (waiter is not null)
+            {
+                IFrameWaiter? next = waiter.NextFrameWaiter;
+                if (waiter.IsForBreak)
+                {
+                    Unlink(waiter);
+                    (breaks ??= []).Add(waiter);
+                }
+
+                waiter = next;
+            }
+        }
+
+        foreach (IFrameWaiter waiter in breaks ?? [])
+        {
+            waiter.OnFrame(0);
+        }
+    }
+
+    /// <summary>Ends everybody's wait as if time were up.</summary>
+    public void Abandon() => Expire(all: true);
+
+    /// <summary>Ends everybody's wait, also that of those who still come.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+        }
+
+        _timer?.Dispose();
+        Abandon();
+    }
+
+    private void OnTimer() => Expire(all: false);
+
+    private void Expire(bool all)
+    {
+        while (true)
+        {
+            IFrameWaiter? waiter;
+            lock (_lock)
+            {
+                waiter = _first;
+                if (waiter is null)
+                {
+                    return;
+                }
+
+                long now = _time.GetTimestamp();
+                if (!all && now < waiter.FrameDeadline)
+                {
+                    _timer?.Change(_time.GetElapsedTime(now, waiter.FrameDeadline) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+                    return;
+                }
+
+                Unlink(waiter);
+            }
+
+            waiter.OnFrameTimeout(_timeout);
+        }
+    }
+
+    private void Unlink(IFrameWaiter waiter)
+    {
+        IFrameWaiter? next = waiter.NextFrameWaiter;
+        IFrameWaiter? previous = waiter.PreviousFrameWaiter;
+        if (previous is null)
+        {
+            _first = next;
+        }
+        else
+        {
+            previous.NextFrameWaiter = next;
+        }
+
+        if (next is null)
+        {
+            _last = previous;
+        }
+        else
+        {
+            next.PreviousFrameWaiter = previous;
+        }
+
+        waiter.NextFrameWaiter = null;
+        waiter.PreviousFrameWaiter = null;
+        waiter.IsQueuedForFrame = false;
+        Volatile.Write(ref _count, _count - 1);
+    }
+}

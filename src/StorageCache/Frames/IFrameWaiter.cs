@@ -1,0 +1,35 @@
+namespace StorageCache.Frames;
+
+/// <summary>Something that cannot go on without a frame. An intrusive node of the <see cref="FrameQueue"/>.</summary>
+internal interface IFrameWaiter
+{
+    /// <summary>Next in the queue. Guarded by the queue's lock.</summary>
+    IFrameWaiter? NextFrameWaiter { get; set; }
+
+    /// <summary>Previous in the queue. Guarded by the queue's lock.</summary>
+    IFrameWaiter? PreviousFrameWaiter { get; set; }
+
+    /// <summary>Whether it stands in the queue. Guarded by the queue's lock.</summary>
+    bool IsQueuedForFrame { get; set; }
+
+    /// <summary>Whether the frames kept back for breaks may be given to it.</summary>
+    bool IsForBreak { get; }
+
+    /// <summary>When its patience ends, in timestamps of the clock; 0 until it is queued for the first time.</summary>
+    long FrameDeadline { get; set; }
+
+    /// <summary>
+    /// Says that it is being put into the queue. Under the queue's lock: whoever resumes it otherwise takes it out of the
+    /// queue, and does not come before it is in.
+    /// </summary>
+    void OnQueueing();
+
+    /// <summary>
+    /// Hands a frame over, with one reference, or zero to have a break tried again. Returns false if it is no longer
+    /// wanted.
+    /// </summary>
+    bool OnFrame(uint frame);
+
+    /// <summary>Says that no frame came in time.</summary>
+    void OnFrameTimeout(TimeSpan waited);
+}

@@ -1,0 +1,33 @@
+namespace StorageCache.IO;
+
+/// <summary>Has a device make durable what was written to it.</summary>
+internal sealed class FlushRequest : BlockRequest
+{
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public FlushRequest()
+        : base(0)
+    {
+    }
+
+    /// <summary>Runs the flush on a device. Called once.</summary>
+    public Task RunAsync(IBlockDevice device)
+    {
+        Reset(BlockOperation.Flush, 0);
+        device.Submit(this);
+        return _done.Task;
+    }
+
+    /// <inheritdoc/>
+    protected override void OnCompleted(int bytesTransferred, IOException? error)
+    {
+        if (error is null)
+        {
+            _done.SetResult();
+        }
+        else
+        {
+            _done.SetException(error);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System.Runtime.CompilerServices;
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>Read leases.</content>
+public sealed unsafe partial class Mapping
+{
+    /// <summary>Takes a read lease of a page, reading the page in if it is not in memory. Blocks the calling thread, and no other, if that has to wait.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public PageReadLease Read(long page) =>
+        TryReadFast(page, out PageReadLease lease) ? lease : ReadSlow(page, _core.Options.LatchTimeout);
+
+    /// <summary>As <see cref="Read(long)"/>, with a time-out of its own.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public PageReadLease Read(long page, TimeSpan timeout)
+    {
+        Throw.IfBadTimeout(timeout);
+        return TryReadFast(page, out PageReadLease lease) ? lease : ReadSlow(page, timeout);
+    }
+
+    /// <summary>Takes a read lease of a page that is in memory, if that needs no waiting.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="lease">What was acquired, if the result is true.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    public bool TryRead(long page, out PageReadLease lease)
+    {
+        if (TryReadFast(page, out lease))
+        {
+            return true;
+        }
+
+        Throw.IfNegativePage(page);
+        return TryReadSlow(page, out lease);
+    }
+
+    /// <summary>Takes a read lease of a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<PageReadLease> ReadAsync(long page, CancellationToken cancellationToken = default) =>
+        TryReadFast(page, out PageReadLease lease)
+            ? new ValueTask<PageReadLease>(lease)
+            : ReadSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+
+    /// <summary>As <see cref="ReadAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
+    /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<PageReadLease> ReadAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        Throw.IfBadTimeout(timeout);
+        return TryReadFast(page, out PageReadLease lease)
+            ? new ValueTask<PageReadLease>(lease)
+            : ReadSlowAsync(page, timeout, cancellationToken);
+    }
+
+    /// <summary>Takes a read lease of a slot whose leaf the caller keeps alive by a pin.</summary>
+    internal bool TryReadAt(Slot* slot, out PageReadLease lease)
+    {
+        if (StateWord.TryLockShared(slot))
+        {
+            _hits.Increment();
+            lease = new PageReadLease(this, slot);
+            return true;
+        }
+
+        lease = default;
+        return false;
+    }
+
+    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryReadFast(long page, out PageReadLease lease)
+    {
+        uint generation = _table.Generation;
+        Slot* slot = _table.Find(page);
+        if (slot == null)
+        {
+            lease = default;
+            return false;
+        }
+
+        FetchAhead(slot);
+        if (StateWord.TryLockShared(slot))
+        {
+            if (_table.IsCurrent(slot, page, generation))
+            {
+                _hits.Increment();
+                lease = new PageReadLease(this, slot);
+                return true;
+            }
+
+            ReleaseShared(slot);
+        }
+
+        lease = default;
+        return false;
+    }
+
+    private bool TryReadSlow(long page, out PageReadLease lease)
+    {
+        bool taken = TryAcquireNow(page, WaitMode.Shared, out Slot* slot);
+        lease = taken ? new PageReadLease(this, slot) : default;
+        return taken;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageReadLease ReadSlow(long page, TimeSpan timeout)
+    {
+        Throw.IfNegativePage(page);
+        Slot* slot = AcquireBlocking(page, WaitMode.Shared, isNew: false, timeout);
+        return new PageReadLease(this, slot);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<PageReadLease> ReadSlowAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        Throw.IfNegativePage(page);
+        PageWaiter? waiter = AcquireAsync(page, WaitMode.Shared, isNew: false, isInternal: false, timeout, cancellationToken, out Slot* slot, out Exception? error);
+        if (waiter is not null)
+        {
+            return new ValueTask<PageReadLease>(waiter, waiter.Version);
+        }
+
+        return error is null ? new ValueTask<PageReadLease>(new PageReadLease(this, slot)) : ValueTask.FromException<PageReadLease>(error);
+    }
+}

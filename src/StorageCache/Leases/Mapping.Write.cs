@@ -1,0 +1,193 @@
+using System.Runtime.CompilerServices;
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>Write leases.</content>
+public sealed unsafe partial class Mapping
+{
+    /// <summary>Takes the write lease of a page, reading the page in if it is not in memory. Blocks the calling thread, and no other, if that has to wait.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    public PageWriteLease Write(long page) =>
+        TryWriteFast(page, out PageWriteLease lease) ? lease : WriteSlow(page, _core.Options.LatchTimeout);
+
+    /// <summary>As <see cref="Write(long)"/>, with a time-out of its own.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    public PageWriteLease Write(long page, TimeSpan timeout)
+    {
+        Throw.IfBadTimeout(timeout);
+        return TryWriteFast(page, out PageWriteLease lease) ? lease : WriteSlow(page, timeout);
+    }
+
+    /// <summary>Takes the write lease of a page that is in memory, if that needs no waiting. Not held back by too many dirty pages.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="lease">What was acquired, if the result is true.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public bool TryWrite(long page, out PageWriteLease lease)
+    {
+        if (TryWriteFast(page, out lease))
+        {
+            return true;
+        }
+
+        Throw.IfNegativePage(page);
+        return TryWriteSlow(page, out lease);
+    }
+
+    /// <summary>Takes the write lease of a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<PageWriteLease> WriteAsync(long page, CancellationToken cancellationToken = default) =>
+        TryWriteFast(page, out PageWriteLease lease)
+            ? new ValueTask<PageWriteLease>(lease)
+            : WriteSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+
+    /// <summary>As <see cref="WriteAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
+    /// <param name="page">The page's number, 0 or more.</param>
+    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
+    /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="PageReadException">The page could not be read.</exception>
+    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
+    /// <exception cref="CacheFullException">No frame came free in time.</exception>
+    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<PageWriteLease> WriteAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
+    {
+        Throw.IfBadTimeout(timeout);
+        return TryWriteFast(page, out PageWriteLease lease)
+            ? new ValueTask<PageWriteLease>(lease)
+            : WriteSlowAsync(page, timeout, cancellationToken);
+    }
+
+    /// <summary>Takes the write lease of a slot whose leaf the caller keeps alive by a pin.</summary>
+    internal bool TryWriteAt(Slot* slot, out PageWriteLease lease)
+    {
+        if (IsWritable && StateWord.TryLockExclusive(slot))
+        {
+            _hits.Increment();
+            lease = new PageWriteLease(this, slot);
+            return true;
+        }
+
+        lease = default;
+        return false;
+    }
+
+    /// <summary>Takes the write lease of a page that has not changed since its state was read.</summary>
+    internal bool TryUpgradeToWrite(Slot* slot, ulong state, out PageWriteLease lease)
+    {
+        if (!IsWritable)
+        {
+            ThrowIfNotWritable();
+        }
+
+        if (StateWord.TryLockExclusiveIfUnchanged(slot, state))
+        {
+            lease = new PageWriteLease(this, slot);
+            return true;
+        }
+
+        lease = default;
+        return false;
+    }
+
+    private bool IsWritable => !IsReadOnly && _state == MappingState.Open;
+
+    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryWriteFast(long page, out PageWriteLease lease)
+    {
+        uint generation = _table.Generation;
+        Slot* slot = _table.Find(page);
+        if (slot == null || !IsWritable || _throttle.IsActive)
+        {
+            lease = default;
+            return false;
+        }
+
+        FetchAhead(slot);
+        if (StateWord.TryLockExclusive(slot))
+        {
+            if (_table.IsCurrent(slot, page, generation))
+            {
+                _hits.Increment();
+                lease = new PageWriteLease(this, slot);
+                return true;
+            }
+
+            ReleaseExclusive(slot);
+        }
+
+        lease = default;
+        return false;
+    }
+
+    private bool TryWriteSlow(long page, out PageWriteLease lease)
+    {
+        ThrowIfNotWritable();
+        bool taken = TryAcquireNow(page, WaitMode.Exclusive, out Slot* slot);
+        lease = taken ? new PageWriteLease(this, slot) : default;
+        return taken;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private PageWriteLease WriteSlow(long page, TimeSpan timeout)
+    {
+        Throw.IfNegativePage(page);
+        Slot* slot = AcquireBlocking(page, WaitMode.Exclusive, isNew: false, timeout);
+        return new PageWriteLease(this, slot);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask<PageWriteLease> WriteSlowAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        Throw.IfNegativePage(page);
+        PageWaiter? waiter = AcquireAsync(page, WaitMode.Exclusive, isNew: false, isInternal: false, timeout, cancellationToken, out Slot* slot, out Exception? error);
+        if (waiter is not null)
+        {
+            return new ValueTask<PageWriteLease>(waiter, waiter.Version);
+        }
+
+        return error is null ? new ValueTask<PageWriteLease>(new PageWriteLease(this, slot)) : ValueTask.FromException<PageWriteLease>(error);
+    }
+}

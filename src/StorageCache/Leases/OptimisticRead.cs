@@ -1,0 +1,102 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using StorageCache.Buffers;
+
+namespace StorageCache;
+
+/// <summary>
+/// A look at a page without a latch: read, then ask <see cref="Validate"/> whether what was read is what the page held.
+/// Writes nothing that others share, so readers do not slow each other down. Nothing has to be returned.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Until it is validated, <see cref="Span"/> may show anything: a page half written, or another page altogether. Looking
+/// never faults, but code must not trust a length or offset it found there. The mechanism is that of optimistic latches
+/// (Leis et al., "The ART of Practical Synchronization", 2016; LeanStore).
+/// </para>
+/// <para>The version behind it has 32 bits: a reader that sleeps through exactly 2^32 changes of the page is fooled.</para>
+/// </remarks>
+[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "Reads are not compared.")]
+public readonly unsafe struct OptimisticRead
+{
+    private readonly Mapping? _mapping;
+    private readonly Slot* _slot;
+    private readonly byte* _data;
+    private readonly ulong _state;
+
+    internal OptimisticRead(Mapping mapping, Slot* slot, byte* data, ulong state)
+    {
+        _mapping = mapping;
+        _slot = slot;
+        _data = data;
+        _state = state;
+    }
+
+    /// <summary>The page's number in its mapping; to be trusted only once validated.</summary>
+    /// <exception cref="InvalidOperationException">The read was never begun.</exception>
+    public long Page => Owner.PageOf(_slot);
+
+    /// <summary>The page's bytes, <see cref="Mapping.PageSize"/> of them; may be torn until validated.</summary>
+    /// <exception cref="InvalidOperationException">The read was never begun.</exception>
+    public ReadOnlySpan<byte> Span => MemoryMarshal.CreateReadOnlySpan(ref *_data, Owner.PageSize);
+
+    private Mapping Owner
+    {
+        get
+        {
+            if (_mapping is null)
+            {
+                Throw.LeaseNotHeld();
+            }
+
+            return _mapping!;
+        }
+    }
+
+    /// <summary>
+    /// Whether everything read from <see cref="Span"/> so far is what the page held at one moment. Once false, it stays
+    /// false: begin again.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Validate()
+    {
+        // The bytes are read before the state is read again.
+        Volatile.ReadBarrier();
+        return _slot != null && StateWord.IsUnchanged(_state, StateWord.Load(_slot));
+    }
+
+    /// <summary>Takes a read lease if the page has not changed since the read began and no waiting is needed.</summary>
+    /// <param name="lease">What was acquired, if the result is true.</param>
+    /// <exception cref="InvalidOperationException">The read was never begun.</exception>
+    public bool TryUpgrade(out PageReadLease lease)
+    {
+        Mapping mapping = Owner;
+        if (StateWord.TryLockShared(_slot))
+        {
+            // Exclusive latches are kept out from here on, so an unchanged version stays so.
+            if (StateWord.IsUnchanged(_state, StateWord.Load(_slot)))
+            {
+                lease = new PageReadLease(mapping, _slot);
+                return true;
+            }
+
+            mapping.ReleaseShared(_slot);
+        }
+
+        lease = default;
+        return false;
+    }
+
+    /// <summary>
+    /// Takes the write lease if the page has not changed since the read began, nobody holds or awaits it, and it is not on
+    /// its way to the device.
+    /// </summary>
+    /// <param name="lease">What was acquired, if the result is true.</param>
+    /// <exception cref="InvalidOperationException">The read was never begun.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public bool TryUpgrade(out PageWriteLease lease) => Owner.TryUpgradeToWrite(_slot, _state, out lease);
+}

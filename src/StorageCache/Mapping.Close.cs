@@ -1,0 +1,216 @@
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>Closing.</content>
+public sealed partial class Mapping
+{
+    private int _opens;
+
+    /// <summary>The close that is under way, or the last that was tried. Under the cache's registry lock.</summary>
+    internal Task? Closing { get; set; }
+
+    /// <summary>
+    /// Undoes one open. The last one flushes, waits for leases and pins to be returned, gives the pages' memory back and
+    /// closes the file.
+    /// </summary>
+    /// <param name="cancellationToken">Stops waiting; the mapping stays open.</param>
+    /// <exception cref="PageWriteException">A dirty page could not be written. The mapping stays open and nothing is lost; closing again tries again.</exception>
+    /// <exception cref="FlushFailedException">The sync failed. The mapping stays open in state <see cref="MappingState.Failed"/>; closing again closes it without what could not be made durable.</exception>
+    /// <exception cref="MappingBusyException">A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>. The mapping stays open.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask CloseAsync(CancellationToken cancellationToken = default) => Cache.CloseAsync(this, cancellationToken);
+
+    /// <summary><see cref="CloseAsync"/>. Does nothing if the mapping is closed.</summary>
+    public ValueTask DisposeAsync() => CloseAsync();
+
+    /// <summary>Counts one more open. Under the cache's registry lock.</summary>
+    internal void AddOpen() => _opens++;
+
+    /// <summary>Counts one open less; true for the last. Under the cache's registry lock.</summary>
+    internal bool DropOpen()
+    {
+        if (_opens > 1)
+        {
+            _opens--;
+            return false;
+        }
+
+        return _opens == 1;
+    }
+
+    /// <summary>Closes. On an exception the mapping is open as before.</summary>
+    /// <param name="flush">Whether to make dirty pages durable first, or to drop them.</param>
+    /// <param name="patience">How long to wait for leases and pins.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    internal async Task CloseCoreAsync(bool flush, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            MappingState before = _state;
+            if (before == MappingState.Closed)
+            {
+                return;
+            }
+
+            _state = MappingState.Closing;
+            Interlocked.MemoryBarrier();
+            try
+            {
+                ExpelWaiters();
+                bool keepChanges = flush && before == MappingState.Open;
+                long start = _core.Options.TimeProvider.GetTimestamp();
+                do
+                {
+                    _writesStopped = false;
+                    if (keepChanges)
+                    {
+                        await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
+                    }
+
+                    _writesStopped = true;
+                    await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+
+                    // A flush that was cancelled has left its sync running.
+                    await _syncs.WhenIdleAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
+                while (!await TryRemoveAllAsync(keepChanges, start, patience, cancellationToken).ConfigureAwait(false));
+            }
+            catch
+            {
+                _writesStopped = false;
+                _state = _state == MappingState.Failed ? MappingState.Failed : before;
+                throw;
+            }
+
+            _state = MappingState.Closed;
+            _table.Close();
+            if (_ownsDevice)
+            {
+                await Device.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Removes every page. Nobody can bring one in any more; those who hold one are waited for.
+    /// </summary>
+    /// <param name="keepChanges">
+    /// Whether to stop at a page that is dirty: somebody changed it under a lease that was returned only now, and it has to
+    /// be flushed first.
+    /// </param>
+    /// <param name="start">When the wait began, in timestamps of the clock.</param>
+    /// <param name="patience">How long to wait in all.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Whether all pages have gone.</returns>
+    private async Task<bool> TryRemoveAllAsync(bool keepChanges, long start, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        for (long page = NextPresent(0); page >= 0; page = NextPresent(page))
+        {
+            try
+            {
+                TimeSpan left = patience == Timeout.InfiniteTimeSpan ? patience : patience - _core.Options.TimeProvider.GetElapsedTime(start);
+                if (left != Timeout.InfiniteTimeSpan && left <= TimeSpan.Zero)
+                {
+                    left = TimeSpan.FromMilliseconds(1);
+                }
+
+                await LatchInternalAsync(page, left, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            {
+                // Evicted meanwhile, or its load failed while we stood in line.
+                continue;
+            }
+            catch (LatchTimeoutException)
+            {
+                throw Throw.MakeBusy(this, page);
+            }
+
+            try
+            {
+                if (keepChanges && IsDirty(page))
+                {
+                    ReleaseLatched(page);
+                    return false;
+                }
+
+                await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                ReleaseLatched(page);
+                throw;
+            }
+
+            RemoveLatched(page);
+        }
+
+        // Pages that were truncated away under a pin have a head still.
+        for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
+        {
+            await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(false);
+        }
+
+        return true;
+    }
+
+    /// <summary>Waits until nobody has a page pinned. Rare, and not worth a wait list.</summary>
+    private async Task WaitForPinsAsync(long page, long start, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        TimeProvider time = _core.Options.TimeProvider;
+        while (IsPinned(page))
+        {
+            if (patience != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) >= patience)
+            {
+                throw Throw.MakeBusy(this, page);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private unsafe bool IsPinned(long page)
+    {
+        Slot* slot = _table.Find(page);
+        return slot != null && (StateWord.Load(slot) & StateWord.Attached) != 0 && Volatile.Read(ref HeadOf(slot)->Pins) != 0;
+    }
+
+    private unsafe void ReleaseLatched(long page) => ReleaseExclusive(_table.Find(page));
+
+    /// <summary>Sends everybody who waits for a page to find out that the mapping is closing.</summary>
+    private unsafe void ExpelWaiters()
+    {
+        long next = 0;
+        while (true)
+        {
+            LeafHeader* leaf = _table.EnterNextLeaf(next);
+            if (leaf == null)
+            {
+                return;
+            }
+
+            Slot* slots = _core.PageTables.SlotsOf(leaf);
+            for (int i = 0; i < PageTable.SlotsPerLeaf; i++)
+            {
+                if ((StateWord.Load(slots + i) & StateWord.HasWaiters) != 0)
+                {
+                    ReadyChain ready = default;
+                    StateWord.LockList(slots + i);
+                    if ((StateWord.Load(slots + i) & StateWord.Attached) != 0)
+                    {
+                        DetachWaiters(slots + i, ref ready);
+                    }
+
+                    StateWord.UnlockList(slots + i);
+                    ready.Dispatch();
+                }
+            }
+
+            next = leaf->FirstPage + PageTable.SlotsPerLeaf;
+            _core.PageTables.Leave(leaf);
+        }
+    }
+}

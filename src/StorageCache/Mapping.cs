@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Nito.AsyncEx;
+using StorageCache.Buffers;
+using StorageCache.Diagnostics;
+using StorageCache.IO;
+using StorageCache.Mappings;
+using StorageCache.Writeback;
+
+namespace StorageCache;
+
+/// <summary>
+/// One file (or device) in a <see cref="PageCache"/>: the way to its pages. Made by
+/// <see cref="PageCache.OpenAsync(string, MappingOptions?, CancellationToken)"/>.
+/// </summary>
+/// <remarks>
+/// <para>
+/// However often and under whatever name a file is opened, it has one mapping; each open is matched by one
+/// <see cref="CloseAsync"/> or <see cref="DisposeAsync"/>, and the last one closes it.
+/// </para>
+/// <para>
+/// Every way to a page has three forms: <c>Try</c> never waits and does no I/O; the synchronous form blocks the calling
+/// thread and no other; the asynchronous form completes synchronously if the page can be had at once.
+/// </para>
+/// <para>Thread safety: all members may be called from any thread at any time.</para>
+/// </remarks>
+public sealed partial class Mapping : IAsyncDisposable
+{
+    private readonly CacheCore _core;
+    private readonly PageTable _table;
+    private readonly StackStripedCounter _hits;
+    private readonly DirtyThrottle _throttle;
+    private readonly unsafe byte* _framesBase;
+    private readonly int _pageShift;
+    private readonly int _number;
+    private readonly int _stealLimit;
+    private readonly AsyncReaderWriterLock _lifetime = new();
+    private readonly bool _ownsDevice;
+    private long _residentPages;
+    private volatile MappingState _state;
+
+    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice)
+    {
+        _core = core;
+        _number = number;
+        _table = new PageTable(core.PageTables, number);
+        _hits = core.Hits;
+        _throttle = core.WriteBack.Throttle;
+        _framesBase = core.Frames.Base;
+        _pageShift = core.PageShift;
+        _stealLimit = core.Options.StealLimit;
+        _syncs = new SyncGroup(SyncAsync);
+        _length = device.Length;
+        _ownsDevice = ownsDevice;
+        Device = device;
+        Identity = identity;
+        IsReadOnly = isReadOnly;
+        PageSize = core.PageSize;
+        Path = device.Name;
+    }
+
+    /// <summary>The cache that the mapping belongs to.</summary>
+    public PageCache Cache => _core.Cache;
+
+    /// <summary>Full path of the file, or name of the device.</summary>
+    public string Path { get; }
+
+    /// <summary>Bytes per page.</summary>
+    public int PageSize { get; }
+
+    /// <summary>Whether the mapping takes no changes.</summary>
+    public bool IsReadOnly { get; }
+
+    /// <summary>Whether I/O passes the kernel's page cache by.</summary>
+    public bool IsDirect => Device is FileBlockDevice { IsDirect: true };
+
+    /// <summary>Where the mapping is in its life.</summary>
+    public MappingState State => _state;
+
+    /// <summary>How many of the mapping's pages are in memory.</summary>
+    public long ResidentPages => Volatile.Read(ref _residentPages);
+
+    /// <summary>What the mapping reads from and writes to.</summary>
+    internal IBlockDevice Device { get; }
+
+    /// <summary>Which file it is; null for a device that the caller made.</summary>
+    internal FileIdentity? Identity { get; }
+
+    /// <summary>The mapping's place in the cache's table.</summary>
+    internal int Number => _number;
+
+    /// <summary>The page table.</summary>
+    internal PageTable Table => _table;
+
+    /// <summary>What all mappings of the cache share.</summary>
+    internal CacheCore Core => _core;
+
+    /// <summary>Why the mapping is <see cref="MappingState.Failed"/>.</summary>
+    internal Exception? Failure { get; private set; }
+
+    /// <summary>Address of a frame's bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe byte* AddressOf(uint frame) => _framesBase + ((long)frame << _pageShift);
+
+    /// <summary>
+    /// Has the processor fetch the page's first bytes while the latch is taken: an interlocked operation keeps later reads
+    /// waiting, and this is not one. If the frame changes meanwhile, the wrong bytes are fetched, and nothing is lost.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe void FetchAhead(Slot* slot)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(AddressOf(slot->Frame));
+        }
+    }
+
+    /// <summary>Number of the page that a slot belongs to; to be trusted while the page is held.</summary>
+    internal unsafe long PageOf(Slot* slot) => _core.PageTables.PageOf(slot);
+
+    /// <summary>The buffer head of a page that is held.</summary>
+    internal unsafe BufferHead* HeadOf(Slot* slot) => _core.Heads[slot->Head];
+}

@@ -1,0 +1,17 @@
+namespace StorageCache;
+
+/// <summary>How to open a file or device through a <see cref="PageCache"/>.</summary>
+public sealed class MappingOptions
+{
+    /// <summary>What to do about a file that exists, or does not. Default: <see cref="MappingMode.OpenOrCreate"/>.</summary>
+    public MappingMode Mode { get; init; } = MappingMode.OpenOrCreate;
+
+    /// <summary>Whether the file is only read. Write leases and changes of length are refused. Default: false.</summary>
+    public bool ReadOnly { get; init; }
+
+    /// <summary>
+    /// Whether other processes (and other caches) are kept out by an advisory lock on the file for as long as the mapping
+    /// is open: by an exclusive lock, or by a shared one if <see cref="ReadOnly"/>. Default: true.
+    /// </summary>
+    public bool Exclusive { get; init; } = true;
+}

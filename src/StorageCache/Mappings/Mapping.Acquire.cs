@@ -1,0 +1,418 @@
+using System.Diagnostics;
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>
+/// The slow path of every lease: an attempt (<see cref="Advance"/>) under the buffer's list lock either takes the page,
+/// joins its wait list, or claims its load. A waiter that is resumed attempts again, so there is one place that decides.
+/// </content>
+public sealed unsafe partial class Mapping
+{
+    /// <summary>Acquires on the calling thread, which blocks. Only that thread waits; no other is borrowed.</summary>
+    internal Slot* AcquireBlocking(long page, WaitMode mode, bool isNew, TimeSpan timeout)
+    {
+        PageWaiter waiter = _core.Waiters.Rent();
+        waiter.Prepare(this, page, mode, isNew, isInternal: false, isBlocking: true, timeout, CancellationToken.None);
+        try
+        {
+            while (true)
+            {
+                AcquireStep step = Attempt(waiter, isBlocking: true, out Exception? error);
+                if (step == AcquireStep.Queued)
+                {
+                    step = Resume(waiter, waiter.Block(), out error);
+                }
+
+                switch (step)
+                {
+                    case AcquireStep.Acquired:
+                        CountAcquired(waiter);
+                        return waiter.Slot;
+                    case AcquireStep.Failed:
+                        throw error!;
+                }
+            }
+        }
+        finally
+        {
+            DropReservedFrame(waiter);
+            waiter.Return();
+        }
+    }
+
+    /// <summary>
+    /// Begins to acquire without blocking. Returns the waiter whose value task is to be awaited, or null when the slot or
+    /// the error is known already.
+    /// </summary>
+    internal PageWaiter? AcquireAsync(
+        long page, WaitMode mode, bool isNew, bool isInternal, TimeSpan timeout, CancellationToken token, out Slot* slot, out Exception? error)
+    {
+        slot = null;
+        if (token.IsCancellationRequested)
+        {
+            error = new OperationCanceledException(token);
+            return null;
+        }
+
+        PageWaiter waiter = _core.Waiters.Rent();
+        waiter.Prepare(this, page, mode, isNew, isInternal, isBlocking: false, timeout, token);
+        AcquireStep step = Attempt(waiter, isBlocking: false, out error);
+        if (step == AcquireStep.Queued)
+        {
+            return waiter;
+        }
+
+        if (step == AcquireStep.Acquired)
+        {
+            CountAcquired(waiter);
+            slot = waiter.Slot;
+        }
+
+        DropReservedFrame(waiter);
+        waiter.Return();
+        return null;
+    }
+
+    /// <summary>Goes on with an acquisition whose waiter was resumed. Runs with no lock held.</summary>
+    internal void Continue(PageWaiter waiter)
+    {
+        AcquireStep step = Resume(waiter, waiter.Outcome, out Exception? error);
+        if (step == AcquireStep.Queued)
+        {
+            step = Attempt(waiter, isBlocking: false, out error);
+        }
+
+        switch (step)
+        {
+            case AcquireStep.Queued:
+                return;
+            case AcquireStep.Acquired:
+                CountAcquired(waiter);
+                DropReservedFrame(waiter);
+                waiter.SetAcquired();
+                return;
+            default:
+                DropReservedFrame(waiter);
+                waiter.SetError(error!);
+                return;
+        }
+    }
+
+    /// <summary>Takes a resident page now or not at all, even past waiters if they have not been passed too often.</summary>
+    private bool TryAcquireNow(long page, WaitMode mode, out Slot* acquired)
+    {
+        acquired = null;
+        Slot* slot = _table.Enter(page, create: false, out _);
+        if (slot == null)
+        {
+            return false;
+        }
+
+        StateWord.LockList(slot);
+        bool taken = (StateWord.Load(slot) & StateWord.UpToDate) != 0
+            && (mode != WaitMode.Exclusive || (StateWord.Load(slot) & StateWord.Protected) == 0 || CanBreakNow())
+            && TryTake(slot, mode, self: null);
+        StateWord.UnlockList(slot);
+        _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        if (!taken)
+        {
+            return false;
+        }
+
+        if (mode == WaitMode.Exclusive && !TryBreakIfProtected(slot, reservedFrame: 0))
+        {
+            ReleaseExclusive(slot);
+            return false;
+        }
+
+        _hits.Increment();
+        acquired = slot;
+        return true;
+    }
+
+    private void CountAcquired(PageWaiter waiter)
+    {
+        if (!waiter.Missed && !waiter.IsInternal)
+        {
+            _hits.Increment();
+        }
+    }
+
+    private bool CanBreakNow() => _core.Frames.Available > 0;
+
+    /// <summary>What a resumption means. <see cref="AcquireStep.Queued"/>: attempt again.</summary>
+    private AcquireStep Resume(PageWaiter waiter, WaitOutcome outcome, out Exception? error)
+    {
+        error = null;
+        switch (outcome)
+        {
+            case WaitOutcome.Granted when waiter.IsCancelled:
+                // Granted and cancelled at once: the grant goes on to the next in line (W-4).
+                ReleaseGrant(waiter);
+                error = new OperationCanceledException(waiter.Token);
+                return AcquireStep.Failed;
+            case WaitOutcome.Granted:
+                return FinishAcquired(waiter) ? AcquireStep.Acquired : AcquireStep.Queued;
+            case WaitOutcome.Failed:
+                error = waiter.Error;
+                Withdraw(waiter);
+                return AcquireStep.Failed;
+            default:
+                return AcquireStep.Queued;
+        }
+    }
+
+    /// <summary>Attempts until the page is had, a wait has begun, or it cannot be had; starts the load if it falls to us.</summary>
+    private AcquireStep Attempt(PageWaiter waiter, bool isBlocking, out Exception? error)
+    {
+        while (true)
+        {
+            AcquireStep step = Advance(waiter, out PageLoad? load, out error);
+            switch (step)
+            {
+                case AcquireStep.Acquired when !FinishAcquired(waiter):
+                    continue;
+                case AcquireStep.Load:
+                    waiter.Watch();
+                    StartLoad(load!, isBlocking);
+                    return AcquireStep.Queued;
+                default:
+                    return step;
+            }
+        }
+    }
+
+    /// <summary>One attempt.</summary>
+    private AcquireStep Advance(PageWaiter waiter, out PageLoad? load, out Exception? error)
+    {
+        load = null;
+        error = Refusal(waiter);
+        if (error is not null)
+        {
+            Withdraw(waiter);
+            return AcquireStep.Failed;
+        }
+
+        if (waiter.Mode == WaitMode.Exclusive && !waiter.IsInternal)
+        {
+            if (waiter.IsForBreak && waiter.ReservedFrame == 0 && TryQueueForBreak(waiter))
+            {
+                return AcquireStep.Queued;
+            }
+
+            if (!waiter.WasThrottled && _throttle.TryPause(waiter))
+            {
+                waiter.Watch();
+                return AcquireStep.Queued;
+            }
+        }
+
+        if (waiter.IsNew && !TryExtendFor(waiter))
+        {
+            waiter.Watch();
+            return AcquireStep.Queued;
+        }
+
+        Slot* slot = _table.Enter(waiter.Page, create: !waiter.IsInternal, out bool outOfMemory);
+        while (slot == null)
+        {
+            if (!outOfMemory)
+            {
+                // Not resident, which is all that the cache itself wants to know; or the mapping has been closed meanwhile.
+                error = Refusal(waiter) ?? Throw.MakeTruncated(this, waiter.Page);
+                return AcquireStep.Failed;
+            }
+
+            DropReservedFrame(waiter);
+            if (!_core.TryMakeRoomForMetadata())
+            {
+                return QueueForMetadata(waiter);
+            }
+
+            slot = _table.Enter(waiter.Page, create: true, out outOfMemory);
+        }
+
+        LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        StateWord.LockList(slot);
+        ulong state = StateWord.Load(slot);
+        if ((state & (StateWord.UpToDate | StateWord.Loading)) == 0)
+        {
+            return Claim(waiter, slot, leaf, out load, out error);
+        }
+
+        AcquireStep step = TakeOrJoin(waiter, slot);
+        StateWord.UnlockList(slot);
+        _core.PageTables.Leave(leaf);
+        if (step == AcquireStep.Queued)
+        {
+            waiter.Watch();
+        }
+
+        return step;
+    }
+
+    /// <summary>Why the acquisition cannot go on, or null.</summary>
+    private Exception? Refusal(PageWaiter waiter)
+    {
+        if (waiter.IsCancelled)
+        {
+            return new OperationCanceledException(waiter.Token);
+        }
+
+        // Time is up only for one who has had to wait: what can be had at once is had, however late it has become.
+        if (waiter.Outcome == WaitOutcome.Aborted)
+        {
+            return Throw.MakeLatchTimeout(this, waiter.Page);
+        }
+
+        if (waiter.IsInternal)
+        {
+            return null;
+        }
+
+        if (_state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed)
+        {
+            return Throw.MakeClosed(this);
+        }
+
+        if (waiter.Mode == WaitMode.Exclusive)
+        {
+            if (IsReadOnly)
+            {
+                return Throw.MakeReadOnly(this);
+            }
+
+            if (_state == MappingState.Failed)
+            {
+                return Throw.MakeMappingFailed(this);
+            }
+        }
+
+        return !waiter.IsNew && waiter.Page >= PageCount ? Throw.MakeTruncated(this, waiter.Page) : null;
+    }
+
+    /// <summary>Takes a page that is resident (or being loaded), or stands in line. The list lock is held.</summary>
+    private AcquireStep TakeOrJoin(PageWaiter waiter, Slot* slot)
+    {
+        BufferHead* head = HeadOf(slot);
+        while (true)
+        {
+            if ((StateWord.Load(slot) & StateWord.UpToDate) != 0 && TryTake(slot, waiter.Mode, waiter))
+            {
+                if (waiter.IsLinked)
+                {
+                    Unlink(slot, head, waiter);
+                }
+
+                waiter.Slot = slot;
+                return AcquireStep.Acquired;
+            }
+
+            if (!waiter.IsLinked)
+            {
+                WaitList.AddLast(ref head->Waiters, FirstWaiter(head), waiter);
+                _core.Counters.Waited();
+            }
+
+            // From here on every release looks at the list. If the page came free before, it is seen now (W-1).
+            ulong before = StateWord.Set(slot, StateWord.HasWaiters);
+            if ((before & StateWord.HasWaiters) != 0 || !CouldTake(before, waiter.Mode))
+            {
+                waiter.Arm();
+                return AcquireStep.Queued;
+            }
+        }
+    }
+
+    /// <summary>Takes an absent page to be loaded by the caller. The list lock is held, and left here.</summary>
+    private AcquireStep Claim(PageWaiter waiter, Slot* slot, LeafHeader* leaf, out PageLoad? load, out Exception? error)
+    {
+        load = null;
+        error = null;
+        if (waiter.IsInternal)
+        {
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            error = Throw.MakeTruncated(this, waiter.Page);
+            return AcquireStep.Failed;
+        }
+
+        if (!TryClaimSlot(slot, waiter.Page))
+        {
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            return QueueForMetadata(waiter);
+        }
+
+        // A truncation lowers the length first and looks for pages afterwards, and closing does likewise: one of
+        // the two sees the other (M-3).
+        Interlocked.MemoryBarrier();
+        error = Refusal(waiter);
+        if (error is not null)
+        {
+            ReadyChain nobody = default;
+            Unclaim(slot, ref nobody);
+            return AcquireStep.Failed;
+        }
+
+        BufferHead* head = HeadOf(slot);
+        Debug.Assert(!waiter.IsLinked && head->Waiters == 0, "an absent page has no waiters (B-1)");
+        WaitList.AddLast(ref head->Waiters, FirstWaiter(head), waiter);
+        StateWord.Set(slot, StateWord.HasWaiters);
+        waiter.Missed = true;
+        waiter.Slot = slot;
+        waiter.Arm();
+
+        // All that the load needs is taken now: once the lock is free, the waiter may go its own way.
+        load = _core.Loads.RentSingle();
+        load.Prepare(this, slot, waiter.Page, waiter, waiter.ReservedFrame);
+        waiter.ReservedFrame = 0;
+        StateWord.UnlockList(slot);
+        if (load.IsNew)
+        {
+            _core.Counters.MadeNew();
+        }
+        else
+        {
+            _core.Counters.Miss();
+        }
+
+        return AcquireStep.Load;
+    }
+
+    /// <summary>
+    /// Turns an absent page's slot to loading and gives it a head. The list lock is held; the visit to the leaf that the
+    /// caller made becomes the head's if the head is new, and ends otherwise.
+    /// </summary>
+    private bool TryClaimSlot(Slot* slot, long page)
+    {
+        ulong state = StateWord.Load(slot);
+        Debug.Assert((state & (StateWord.UpToDate | StateWord.Loading | StateWord.SharedMask | StateWord.Exclusive)) == 0, "an absent page is not latched (B-1)");
+        if ((state & StateWord.Attached) == 0)
+        {
+            uint head = _core.Heads.TryAllocate(slot, page, _number);
+            if (head == 0)
+            {
+                return false;
+            }
+
+            ulong reference = _core.Reclaimer.ReferenceAfterFault(shadow: slot->Head);
+            slot->Head = head;
+            StateWord.Set(slot, StateWord.Attached | StateWord.Loading | reference);
+        }
+        else
+        {
+            // The head stayed for the sake of a pin, but what it says is of the page that was truncated away.
+            BufferHead* head = HeadOf(slot);
+            head->Lsn = 0;
+            head->PrivateWord = 0;
+            StateWord.Set(slot, StateWord.Loading);
+            _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        }
+
+        return true;
+    }
+}

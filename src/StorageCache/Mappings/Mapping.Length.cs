@@ -1,0 +1,344 @@
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>The length of the file, and taking pages away that lie beyond it.</content>
+public sealed partial class Mapping
+{
+    private readonly Lock _lengthLock = new();
+    private readonly List<(PageWaiter Waiter, long Ticket)> _lengthWaiters = [];
+    private long _length;
+    private volatile bool _isTruncating;
+
+    /// <summary>The length to go back to if the truncation that is waiting for leases is cancelled; else 0. Bytes.</summary>
+    private long _lengthIfCancelled;
+
+    /// <summary>Length of the file in bytes, as the cache sees it: what was written back may still be shorter.</summary>
+    public long Length => Volatile.Read(ref _length);
+
+    /// <summary>How many pages the file has: its length divided by the page size, rounded up.</summary>
+    public long PageCount => (Length + PageSize - 1) >> _pageShift;
+
+    /// <summary>
+    /// Up to where pages have content: what lies beyond is cleared when it is read, and not written. Differs from
+    /// <see cref="Length"/> while a truncation can still be cancelled, for then nothing may have been lost (M-7). Bytes.
+    /// </summary>
+    internal long ContentLength
+    {
+        get
+        {
+            lock (_lengthLock)
+            {
+                return Math.Max(_length, _lengthIfCancelled);
+            }
+        }
+    }
+
+    /// <summary>Makes the file longer. What comes in reads as zeros.</summary>
+    /// <param name="length">The new length in bytes; if the file is that long already, nothing happens.</param>
+    /// <param name="cancellationToken">Stops waiting for a truncation that is under way.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or within a page of what 64 bits can say.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    public async ValueTask ExtendAsync(long length, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, long.MaxValue - PageSize);
+        ThrowIfNotWritable();
+        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ThrowIfNotWritable();
+            lock (_lengthLock)
+            {
+                Volatile.Write(ref _length, Math.Max(_length, length));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Cuts the file off. Waits for the leases of the pages that go, and for writes that are under way; leases of other
+    /// pages are not waited for. A pin does not hold a page back: it goes on without it. Whoever waits for a page that
+    /// goes gets <see cref="PageTruncatedException"/>.
+    /// </summary>
+    /// <param name="length">The new length in bytes, at most the present one. The rest of the last page reads as zeros.</param>
+    /// <param name="cancellationToken">Stops waiting for leases; nothing is lost then, and the length is as before.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or above <see cref="Length"/>.</exception>
+    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
+    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="PageWriteException">The device cannot be cut. The length is as before, and nothing is lost.</exception>
+    public async ValueTask TruncateAsync(long length, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ThrowIfNotWritable();
+        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ThrowIfNotWritable();
+            long before;
+            lock (_lengthLock)
+            {
+                before = _length;
+                ArgumentOutOfRangeException.ThrowIfGreaterThan(length, before);
+                if (length == before)
+                {
+                    return;
+                }
+
+                // From here on nobody new gets a page beyond the end, and nobody can make the file longer.
+                _isTruncating = true;
+                _lengthIfCancelled = before;
+                Volatile.Write(ref _length, length);
+            }
+
+            Interlocked.MemoryBarrier();
+            try
+            {
+                await CutAsync(length, before, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                EndTruncation();
+            }
+        }
+    }
+
+    private async Task CutAsync(long length, long before, CancellationToken cancellationToken)
+    {
+        long pages = PageCount;
+        try
+        {
+            // Everybody who holds a page that goes has to return it. Up to here, and if the device refuses, all is as before.
+            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+            await VisitPagesAsync(pages, remove: false, cancellationToken).ConfigureAwait(false);
+
+            // A write that lands after the device was cut would bring bytes back: none that may reach beyond the new end
+            // begins until the pages have gone, and those under way (of the last page, in its old length) are waited for.
+            Volatile.Write(ref _growsTo, length);
+            Interlocked.MemoryBarrier();
+            await _writes.WhenEnded().ConfigureAwait(false);
+            await CutDeviceAsync(length).ConfigureAwait(false);
+            lock (_lengthLock)
+            {
+                _lengthIfCancelled = 0;
+            }
+
+            await VisitPagesAsync(pages, remove: true, CancellationToken.None).ConfigureAwait(false);
+            await ClearTailAsync(length).ConfigureAwait(false);
+        }
+        catch
+        {
+            lock (_lengthLock)
+            {
+                if (_lengthIfCancelled != 0)
+                {
+                    Volatile.Write(ref _length, before);
+                    _lengthIfCancelled = 0;
+                }
+            }
+
+            throw;
+        }
+        finally
+        {
+            Volatile.Write(ref _growsTo, long.MaxValue);
+        }
+    }
+
+    private async Task CutDeviceAsync(long length)
+    {
+        try
+        {
+            if (Device.Length > length)
+            {
+                await Device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+        catch (IOException error)
+        {
+            throw Throw.MakeCutFailed(this, length, error);
+        }
+    }
+
+    /// <summary>Latches every resident page from a number on exclusively, one at a time, and removes it if asked.</summary>
+    private async Task VisitPagesAsync(long fromPage, bool remove, CancellationToken cancellationToken)
+    {
+        for (long page = NextPresent(fromPage); page >= 0; page = NextPresent(page + 1))
+        {
+            PageWriteLease lease;
+            try
+            {
+                lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            {
+                // Gone by itself, or it never came: its load failed while we stood in line. Perhaps others stand there still.
+                page--;
+                continue;
+            }
+
+            if (remove)
+            {
+                RemoveLatched(page);
+            }
+            else
+            {
+                lease.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Removes a page whose exclusive latch the caller holds, and the latch with it.</summary>
+    private unsafe void RemoveLatched(long page)
+    {
+        Slot* slot = _table.Find(page);
+        ReadyChain ready = default;
+        StateWord.LockList(slot);
+        RemovePage(slot, shadow: 0, ref ready);
+        ready.Dispatch();
+    }
+
+    /// <summary>The first page at or behind a number that is resident or being loaded; -1 for none.</summary>
+    private long NextPresent(long fromPage) => NextWith(StateWord.UpToDate | StateWord.Loading, fromPage);
+
+    /// <summary>The first page at or behind a number that has one of the state bits; -1 for none.</summary>
+    private unsafe long NextWith(ulong bits, long fromPage)
+    {
+        long next = fromPage;
+        while (true)
+        {
+            LeafHeader* leaf = _table.EnterNextLeaf(next);
+            if (leaf == null)
+            {
+                return -1;
+            }
+
+            Slot* slots = _core.PageTables.SlotsOf(leaf);
+            long found = -1;
+            for (long i = Math.Max(0, next - leaf->FirstPage); i < PageTable.SlotsPerLeaf && found < 0; i++)
+            {
+                if ((StateWord.Load(slots + i) & bits) != 0)
+                {
+                    found = leaf->FirstPage + i;
+                }
+            }
+
+            next = leaf->FirstPage + PageTable.SlotsPerLeaf;
+            _core.PageTables.Leave(leaf);
+            if (found >= 0)
+            {
+                return found;
+            }
+        }
+    }
+
+    /// <summary>Zeroes what a resident last page holds beyond the end: it shows if the file grows again.</summary>
+    private async Task ClearTailAsync(long length)
+    {
+        int tail = (int)(length & (PageSize - 1));
+        if (tail == 0)
+        {
+            return;
+        }
+
+        long page = length >> _pageShift;
+        while (true)
+        {
+            try
+            {
+                using PageWriteLease lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, CancellationToken.None).ConfigureAwait(false);
+                if (!IsProtected(page))
+                {
+                    lease.Span[tail..].Clear();
+                    return;
+                }
+            }
+            catch (PageTruncatedException)
+            {
+                // Not resident, so there is nothing to clear: loads clear what is beyond the end.
+                return;
+            }
+
+            // A write is under way. It writes nothing beyond the end, but its frame must not change.
+            await _writes.WhenEnded().ConfigureAwait(false);
+        }
+    }
+
+    private unsafe bool IsProtected(long page) => (StateWord.Load(_table.Find(page)) & StateWord.Protected) != 0;
+
+    /// <summary>
+    /// Makes the file long enough for a new page. Returns false while a truncation is under way: the waiter is armed and
+    /// resumed at its end.
+    /// </summary>
+    private bool TryExtendFor(PageWaiter waiter)
+    {
+        if (waiter.Page < PageCount)
+        {
+            return true;
+        }
+
+        if (_isTruncating)
+        {
+            // The truncation may have to stand in line for this very page: whoever waits for its end leaves the line first.
+            Withdraw(waiter);
+        }
+
+        lock (_lengthLock)
+        {
+            if (!_isTruncating)
+            {
+                Volatile.Write(ref _length, Math.Max(_length, (waiter.Page + 1) << _pageShift));
+                return true;
+            }
+
+            if (!waiter.IsLinked)
+            {
+                _lengthWaiters.Add((waiter, waiter.Arm()));
+                return false;
+            }
+        }
+
+        // It has begun in between.
+        return TryExtendFor(waiter);
+    }
+
+    private void EndTruncation()
+    {
+        ReadyChain ready = default;
+        lock (_lengthLock)
+        {
+            _isTruncating = false;
+            foreach ((PageWaiter waiter, long ticket) in _lengthWaiters)
+            {
+                if (waiter.TryResume(ticket, WaitOutcome.Retry))
+                {
+                    ready.Add(waiter);
+                }
+            }
+
+            _lengthWaiters.Clear();
+        }
+
+        ready.Dispatch();
+    }
+
+    private void ThrowIfNotWritable()
+    {
+        if (_state is MappingState.Closing or MappingState.Closed)
+        {
+            throw Throw.MakeClosed(this);
+        }
+
+        if (IsReadOnly)
+        {
+            throw Throw.MakeReadOnly(this);
+        }
+
+        if (_state == MappingState.Failed)
+        {
+            throw Throw.MakeMappingFailed(this);
+        }
+    }
+}

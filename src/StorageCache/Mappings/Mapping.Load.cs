@@ -1,0 +1,325 @@
+using System.Diagnostics;
+using StorageCache.Buffers;
+using StorageCache.Frames;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache;
+
+/// <content>
+/// Bringing pages in. One load per page is under way at most; everybody else who wants the page stands in its wait list.
+/// </content>
+public sealed unsafe partial class Mapping
+{
+    /// <summary>Starts a load that was claimed, at once if there is a frame, else when one comes free.</summary>
+    private void StartLoad(PageLoad load, bool isBlocking)
+    {
+        uint frame = load.FrameAt(0);
+        if (frame == 0)
+        {
+            frame = _core.TryAllocateFrame(forBreak: false);
+        }
+
+        if (frame != 0)
+        {
+            load.SetFrame(frame);
+            load.Start(isBlocking);
+            return;
+        }
+
+        QueueForFrame(load);
+    }
+
+    /// <summary>Puts somebody into the frame queue, and arms it if it is a waiter. Afterwards it may be gone.</summary>
+    private void QueueForFrame(IFrameWaiter waiter)
+    {
+        _core.Counters.WaitedForFrame();
+        _core.FrameQueue.Enqueue(waiter);
+        _core.Reclaimer.Kick();
+        _core.FrameQueue.Pump();
+    }
+
+    /// <summary>Has a waiter that found no room for metadata wait for room.</summary>
+    private AcquireStep QueueForMetadata(PageWaiter waiter)
+    {
+        Withdraw(waiter);
+        DropReservedFrame(waiter);
+        QueueForFrame(waiter);
+        waiter.Watch();
+        return AcquireStep.Queued;
+    }
+
+    private void DropReservedFrame(PageWaiter waiter)
+    {
+        uint frame = waiter.ReservedFrame;
+        if (frame != 0)
+        {
+            waiter.ReservedFrame = 0;
+            _core.DropFrame(frame);
+        }
+    }
+
+    /// <summary>Takes in what a read brought.</summary>
+    internal void CompleteLoad(PageLoad load, int bytesTransferred, IOException? error)
+    {
+        if (error is not null)
+        {
+            _core.Counters.ReadFailed();
+            FailLoad(load, error);
+            return;
+        }
+
+        _core.Counters.Read(bytesTransferred);
+
+        // Waiters are dispatched only when the load is back in its pool: they may run here and load again.
+        ReadyChain ready = default;
+        for (int i = 0; i < load.Count; i++)
+        {
+            int valid = Math.Clamp(bytesTransferred - (i * PageSize), 0, PageSize);
+            FinishPage(load.SlotAt(i), load.FirstPage + i, load.FrameAt(i), valid, ref ready);
+        }
+
+        _core.Loads.Return(load);
+        ready.Dispatch();
+    }
+
+    /// <summary>
+    /// Ends a load that reads nothing, because the page is wanted without its content: the page goes straight to the one
+    /// who wants it so. Nobody else may see it before, for it does not hold what the device does (B-4). If that one has left,
+    /// the page is read after all.
+    /// </summary>
+    internal void CompleteNew(PageLoad load, bool isBlocking)
+    {
+        Slot* slot = load.SlotAt(0);
+        PageWaiter issuer = load.Issuer!;
+        new Span<byte>(AddressOf(load.FrameAt(0)), PageSize).Clear();
+        StateWord.LockList(slot);
+        if (!issuer.TryResume(load.IssuerTicket, WaitOutcome.Granted))
+        {
+            StateWord.UnlockList(slot);
+            load.WantContent();
+            load.Start(isBlocking);
+            return;
+        }
+
+        Unlink(slot, HeadOf(slot), issuer);
+        issuer.Slot = slot;
+        issuer.IsFresh = true;
+        BecomeCurrent(slot, load.FrameAt(0), StateWord.Exclusive | StateWord.Referenced);
+        StateWord.UnlockList(slot);
+        _core.Loads.Return(load);
+        issuer.Dispatch();
+    }
+
+    /// <summary>Ends a load for which no frame came in time. Everybody who stands in line for the page gets to know: each of them
+    /// would otherwise wait for the same frame all over again, one after the other.</summary>
+    internal void AbandonLoad(PageLoad load, TimeSpan waited)
+    {
+        Slot* slot = load.SlotAt(0);
+        long page = load.FirstPage;
+        _core.Loads.Return(load);
+        ReadyChain ready = default;
+        StateWord.LockList(slot);
+        BufferHead* head = HeadOf(slot);
+        PageWaiter? waiter = FirstWaiter(head);
+        while (waiter is not null)
+        {
+            var next = (PageWaiter?)waiter.Next;
+            Unlink(slot, head, waiter);
+            if (waiter.TryResume(WaitOutcome.Failed, Throw.MakeCacheFull(this, page, waited)))
+            {
+                ready.Add(waiter);
+            }
+
+            waiter = next;
+        }
+
+        Unclaim(slot, ref ready);
+        ready.Dispatch();
+    }
+
+    /// <summary>Makes a loaded page current and lets its waiters have it.</summary>
+    private void FinishPage(Slot* slot, long page, uint frame, int validBytes, ref ReadyChain ready)
+    {
+        // What lies beyond the end of the file reads as zeros, whatever the device holds there.
+        long inFile = Math.Clamp(ContentLength - (page << _pageShift), 0, PageSize);
+        int keep = (int)Math.Min(validBytes, inFile);
+        new Span<byte>(AddressOf(frame) + keep, PageSize - keep).Clear();
+
+        StateWord.LockList(slot);
+        BecomeCurrent(slot, frame, 0);
+        Grant(slot, ref ready);
+        StateWord.UnlockList(slot);
+    }
+
+    /// <summary>Turns a page from loading to up to date. The list lock is held.</summary>
+    /// <param name="slot">The page.</param>
+    /// <param name="frame">Where its bytes are.</param>
+    /// <param name="taken">State bits that are set in the same step.</param>
+    private void BecomeCurrent(Slot* slot, uint frame, ulong taken)
+    {
+        _core.Frames.Descriptor(frame)->Owner = slot->Head;
+        slot->Frame = frame;
+        while (true)
+        {
+            ulong state = StateWord.Load(slot);
+            Debug.Assert((state & (StateWord.Loading | StateWord.UpToDate)) == StateWord.Loading, "a load ends once (B-4)");
+            if (StateWord.TryChange(slot, state, ((state + StateWord.VersionOne) & ~StateWord.Loading) | StateWord.UpToDate | taken))
+            {
+                break;
+            }
+        }
+
+        Interlocked.Increment(ref _residentPages);
+    }
+
+    private void FailLoad(PageLoad load, IOException error)
+    {
+        if (load.Count > 1)
+        {
+            NarrowLoad(load);
+            return;
+        }
+
+        Slot* slot = load.SlotAt(0);
+        long page = load.FirstPage;
+        ReadyChain ready = default;
+        StateWord.LockList(slot);
+        BufferHead* head = HeadOf(slot);
+        PageWaiter? waiter = FirstWaiter(head);
+        if (waiter is not null && ReferenceEquals(waiter, load.Issuer) && waiter.Ticket == load.IssuerTicket)
+        {
+            Unlink(slot, head, waiter);
+            if (waiter.TryResume(WaitOutcome.Failed, Throw.MakeReadFailed(this, page, error)))
+            {
+                ready.Add(waiter);
+            }
+        }
+
+        // The next one tries again, with the frame that is there; those behind it stay where they are.
+        waiter = FirstWaiter(head);
+        while (waiter is not null && !waiter.IsArmed)
+        {
+            waiter = (PageWaiter?)waiter.Next;
+        }
+
+        if (waiter is not null)
+        {
+            load.SetIssuer(waiter);
+            MoveToFront(head, waiter);
+            StateWord.UnlockList(slot);
+            ready.Dispatch();
+            ThreadPool.UnsafeQueueUserWorkItem(load, preferLocal: false);
+            return;
+        }
+
+        uint frame = load.FrameAt(0);
+        _core.Loads.Return(load);
+        DetachWaiters(slot, ref ready);
+        Unclaim(slot, ref ready);
+        _core.DropFrame(frame);
+        ready.Dispatch();
+    }
+
+    /// <summary>Reads the pages of a failed run one by one, so that only those which cannot be read fail.</summary>
+    private void NarrowLoad(PageLoad run)
+    {
+        for (int i = 0; i < run.Count; i++)
+        {
+            PageLoad load = _core.Loads.RentSingle();
+            load.Prepare(this, run.SlotAt(i), run.FirstPage + i, issuer: null, run.FrameAt(i));
+            ThreadPool.UnsafeQueueUserWorkItem(load, preferLocal: false);
+        }
+
+        _core.Loads.Return(run);
+    }
+
+    private void MoveToFront(BufferHead* head, PageWaiter waiter)
+    {
+        PageWaiter first = FirstWaiter(head)!;
+        if (!ReferenceEquals(first, waiter))
+        {
+            WaitList.Remove(ref head->Waiters, first, waiter);
+            WaitList.AddFirst(ref head->Waiters, FirstWaiter(head), waiter);
+        }
+    }
+
+    /// <summary>Takes a claim back: the page is absent again. The list lock is held, and left here.</summary>
+    private void Unclaim(Slot* slot, ref ReadyChain ready)
+    {
+        Debug.Assert((StateWord.Load(slot) & StateWord.Loading) != 0, "only a claimed page is unclaimed");
+        DetachWaiters(slot, ref ready);
+        Vacate(slot, shadow: 0);
+    }
+
+    /// <summary>
+    /// Makes the slot of a page that has no frame any more an absent page's, and lets the head go unless pins keep it. The
+    /// list lock is held, and left here; nobody waits.
+    /// </summary>
+    private void Vacate(Slot* slot, uint shadow)
+    {
+        uint index = slot->Head;
+        BufferHead* head = _core.Heads[index];
+        Debug.Assert(head->Waiters == 0, "nobody waits for a page that leaves (B-5)");
+        ulong version = (StateWord.Load(slot) & StateWord.VersionMask) + StateWord.VersionOne;
+        if (Volatile.Read(ref head->Pins) != 0)
+        {
+            // The page was truncated away under a pin. The last pin takes the head along.
+            StateWord.Replace(slot, version | StateWord.Attached | StateWord.Pinned);
+            DetachIfEmpty(head->Page);
+            return;
+        }
+
+        LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        slot->Head = shadow;
+        StateWord.Replace(slot, version);
+        _core.Heads.Free(index);
+        _core.PageTables.Leave(leaf);
+    }
+
+    /// <summary>Frees the head of an absent page if the last pin has gone.</summary>
+    internal void DetachIfEmpty(long page)
+    {
+        Slot* slot = _table.Enter(page, create: false, out _);
+        if (slot == null)
+        {
+            return;
+        }
+
+        LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        ulong state = StateWord.LockList(slot);
+        const ulong Absent = StateWord.Attached;
+        const ulong Present = StateWord.Attached | StateWord.UpToDate | StateWord.Loading;
+        if ((state & Present) == Absent && Volatile.Read(ref HeadOf(slot)->Pins) == 0)
+        {
+            Vacate(slot, shadow: 0);
+        }
+        else
+        {
+            StateWord.UnlockList(slot);
+        }
+
+        _core.PageTables.Leave(leaf);
+    }
+
+    /// <summary>
+    /// Takes a page out of memory. The caller holds the exclusive latch and the list lock, and the page is not under
+    /// write-back; both end here. What is dirty is forgotten.
+    /// </summary>
+    internal void RemovePage(Slot* slot, uint shadow, ref ReadyChain ready)
+    {
+        ulong state = StateWord.Load(slot);
+        Debug.Assert((state & (StateWord.Exclusive | StateWord.ListLock | StateWord.WriteBack)) == (StateWord.Exclusive | StateWord.ListLock), "a page leaves under its exclusive latch (B-7)");
+        if ((state & StateWord.Dirty) != 0)
+        {
+            ForgetDirty(slot);
+        }
+
+        uint frame = slot->Frame;
+        _core.Frames.Descriptor(frame)->Owner = 0;
+        Interlocked.Decrement(ref _residentPages);
+        DetachWaiters(slot, ref ready);
+        Vacate(slot, shadow);
+        _core.DropFrame(frame);
+    }
+}

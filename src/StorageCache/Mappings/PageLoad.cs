@@ -1,0 +1,159 @@
+using System.Diagnostics;
+using StorageCache.Buffers;
+using StorageCache.Frames;
+using StorageCache.IO;
+
+namespace StorageCache.Mappings;
+
+/// <summary>
+/// One read under way, of one page or a run of neighbours, from the claim of the slots to their being up to date. Lives
+/// on by itself: whoever asked for the page may leave.
+/// </summary>
+internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolWorkItem
+{
+    private readonly nint[] _slots;
+    private readonly uint[] _frames;
+
+    /// <param name="capacity">The most pages in one read.</param>
+    public PageLoad(int capacity)
+        : base(capacity)
+    {
+        _slots = new nint[capacity];
+        _frames = new uint[capacity];
+    }
+
+    /// <summary>The most pages in one read.</summary>
+    public int MaximumPages => _slots.Length;
+
+    /// <summary>The mapping read from.</summary>
+    public Mapping Mapping { get; private set; } = null!;
+
+    /// <summary>The first page.</summary>
+    public long FirstPage { get; private set; }
+
+    /// <summary>How many pages.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Whether the page is wanted without its content: zeros, and no read.</summary>
+    public bool IsNew { get; private set; }
+
+    /// <summary>The waiter that gets the error if there is one; null for a prefetch.</summary>
+    public PageWaiter? Issuer { get; private set; }
+
+    /// <summary>The issuer's arming at the time; it may have left since and wait for something else.</summary>
+    public long IssuerTicket { get; private set; }
+
+    /// <inheritdoc/>
+    public IFrameWaiter? NextFrameWaiter { get; set; }
+
+    /// <inheritdoc/>
+    public IFrameWaiter? PreviousFrameWaiter { get; set; }
+
+    /// <inheritdoc/>
+    public bool IsQueuedForFrame { get; set; }
+
+    /// <inheritdoc/>
+    public bool IsForBreak => false;
+
+    /// <inheritdoc/>
+    public long FrameDeadline { get; set; }
+
+    /// <summary>Prepares a load of one page for the waiter that claimed it.</summary>
+    public void Prepare(Mapping mapping, Slot* slot, long page, PageWaiter? issuer, uint frame)
+    {
+        Begin(mapping, page);
+        Add(slot, frame);
+        SetIssuer(issuer);
+    }
+
+    /// <summary>Makes another waiter the one that the load is for.</summary>
+    public void SetIssuer(PageWaiter? issuer)
+    {
+        Issuer = issuer;
+        IssuerTicket = issuer?.Ticket ?? 0;
+        IsNew = issuer?.IsNew ?? false;
+    }
+
+    /// <summary>Has the page read after all: the one who wanted it without its content has left.</summary>
+    public void WantContent() => IsNew = false;
+
+    /// <summary>Begins a run of pages.</summary>
+    public void Begin(Mapping mapping, long firstPage)
+    {
+        Mapping = mapping;
+        FirstPage = firstPage;
+        FrameDeadline = 0;
+        Count = 0;
+        Issuer = null;
+        IsNew = false;
+    }
+
+    /// <summary>Adds the next page to a run.</summary>
+    public void Add(Slot* slot, uint frame)
+    {
+        _slots[Count] = (nint)slot;
+        _frames[Count] = frame;
+        Count++;
+    }
+
+    /// <summary>Slot of a page.</summary>
+    public Slot* SlotAt(int index) => (Slot*)_slots[index];
+
+    /// <summary>Frame of a page; zero while there is none.</summary>
+    public uint FrameAt(int index) => _frames[index];
+
+    /// <summary>Gives the (single) page its frame.</summary>
+    public void SetFrame(uint frame) => _frames[0] = frame;
+
+    /// <summary>Carries the load out; every page has its frame.</summary>
+    /// <param name="isBlocking">Whether on the calling thread.</param>
+    public void Start(bool isBlocking)
+    {
+        if (IsNew)
+        {
+            Mapping.CompleteNew(this, isBlocking);
+            return;
+        }
+
+        FramePool frames = Mapping.Core.Frames;
+        Reset(BlockOperation.Read, FirstPage * frames.PageSize);
+        for (int i = 0; i < Count; i++)
+        {
+            Debug.Assert(_frames[i] != 0, "a read has a frame for every page");
+            Append(new BlockSegment(frames.Address(_frames[i]), frames.PageSize));
+        }
+
+        if (isBlocking)
+        {
+            Mapping.Device.Execute(this);
+        }
+        else
+        {
+            Mapping.Device.Submit(this);
+        }
+    }
+
+    /// <summary>Starts again, for the next waiter, after the read for the one before it failed.</summary>
+    void IThreadPoolWorkItem.Execute() => Start(isBlocking: false);
+
+    /// <inheritdoc/>
+    public void OnQueueing()
+    {
+        // Nobody but the queue resumes a load.
+    }
+
+    /// <inheritdoc/>
+    public bool OnFrame(uint frame)
+    {
+        SetFrame(frame);
+        Start(isBlocking: false);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void OnFrameTimeout(TimeSpan waited) => Mapping.AbandonLoad(this, waited);
+
+    /// <inheritdoc/>
+    protected override void OnCompleted(int bytesTransferred, IOException? error) =>
+        Mapping.CompleteLoad(this, bytesTransferred, error);
+}

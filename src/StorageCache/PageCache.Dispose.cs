@@ -1,0 +1,94 @@
+namespace StorageCache;
+
+/// <content>Ending the cache.</content>
+public sealed partial class PageCache
+{
+    /// <summary>
+    /// Flushes and closes every mapping and gives all memory back. Leases and pins are waited for as in
+    /// <see cref="Mapping.CloseAsync"/>; what cannot be flushed is dropped, and reported when everything is closed.
+    /// </summary>
+    /// <exception cref="PageCacheException">A mapping could not be flushed or closed in order.</exception>
+    /// <exception cref="AggregateException">More than one could not.</exception>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        List<Exception> errors = [];
+        _core.FrameQueue.Abandon();
+        await LetOpensEndAsync().ConfigureAwait(false);
+        foreach (Mapping mapping in _core.OpenMappings())
+        {
+            try
+            {
+                await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is IOException or OperationCanceledException)
+            {
+                errors.Add(error);
+            }
+        }
+
+        await TearDownAsync().ConfigureAwait(false);
+        ThrowAll(errors);
+    }
+
+    /// <summary>
+    /// Ends the cache without flushing: changes since the last flush may be lost. Returns at once; writes and reads that
+    /// are under way end in the background, and memory is given back when the last lease and pin are, if that is within
+    /// <see cref="PageCacheOptions.FrameTimeout"/>; later, when the garbage collector finds the cache unused.
+    /// </summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _ = Task.Run(TearDownAsync);
+        }
+    }
+
+    /// <summary>Closes what is still open without flushing, and gives the memory back once nobody uses it.</summary>
+    private async Task TearDownAsync()
+    {
+        bool idle = true;
+        _core.FrameQueue.Abandon();
+        await LetOpensEndAsync().ConfigureAwait(false);
+        foreach (Mapping mapping in _core.OpenMappings())
+        {
+            try
+            {
+                await mapping.CloseCoreAsync(flush: false, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(false);
+                _core.Unregister(mapping.Number);
+            }
+            catch (Exception)
+            {
+                // A lease was never returned, or a device of the caller's failed in a way of its own. The memory stays until
+                // the garbage collector proves it unused; the threads end in any case.
+                idle = false;
+            }
+        }
+
+        await Task.Factory.StartNew(StopThreads, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        if (idle)
+        {
+            _core.Discard();
+        }
+    }
+
+    /// <summary>Waits for an open that is under way: it may have looked before the cache was disposed of. Later ones are refused.</summary>
+    private async Task LetOpensEndAsync()
+    {
+        using (await _registry.LockAsync().ConfigureAwait(false))
+        {
+        }
+    }
+
+    private void StopThreads()
+    {
+        _core.WriteBack.Stop();
+        _core.Reclaimer.Stop();
+        _core.FrameQueue.Dispose();
+        _engine.Dispose();
+    }
+}

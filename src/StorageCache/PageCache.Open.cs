@@ -1,0 +1,228 @@
+using Nito.AsyncEx;
+using StorageCache.IO;
+
+namespace StorageCache;
+
+/// <content>Opening files and devices, and undoing it: one mapping for each, however often it is opened.</content>
+public sealed partial class PageCache
+{
+    /// <summary>Orders opens and closes.</summary>
+    private readonly AsyncLock _registry = new();
+    private readonly Dictionary<FileIdentity, Mapping> _files = [];
+    private readonly Dictionary<IBlockDevice, Mapping> _devices = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Opens a file. A file that is open already, under whatever name, gives the mapping that it has.</summary>
+    /// <param name="path">Path of a regular file or block device.</param>
+    /// <param name="options">How to open it; null for the defaults. Of no effect if the file is open already.</param>
+    /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is empty, or the file is open read-only and is now to be written.</exception>
+    /// <exception cref="FileNotFoundException">The file does not exist, and was not to be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">Permission is denied.</exception>
+    /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
+    /// <exception cref="MappingLockedException">Another process, or another cache, has the file locked.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public async ValueTask<Mapping> OpenAsync(string path, MappingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new MappingOptions();
+        if (!Enum.IsDefined(options.Mode))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Mode, $"MappingOptions.Mode is {options.Mode}; allowed: Open, OpenOrCreate, CreateNew.");
+        }
+
+        if (options.ReadOnly && options.Mode == MappingMode.CreateNew)
+        {
+            throw new ArgumentException("MappingOptions.ReadOnly does not go with MappingMode.CreateNew.", nameof(options));
+        }
+
+        while (true)
+        {
+            (Mapping? mapping, Task? closing) = await TryOpenAsync(path, options, cancellationToken).ConfigureAwait(false);
+            if (mapping is not null)
+            {
+                return mapping;
+            }
+
+            // Somebody is closing the file. Afterwards it is opened anew, or, if that failed, joined.
+            await WaitForCloseAsync(closing!, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static Task WaitForCloseAsync(Task closing, CancellationToken cancellationToken) =>
+        closing.ContinueWith(static _ => { }, cancellationToken, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+    private async Task<(Mapping? Mapping, Task? Closing)> TryOpenAsync(string path, MappingOptions options, CancellationToken cancellationToken)
+    {
+        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ThrowIfDisposed();
+
+            // Opening may wait for the disk, so it has a thread of its own.
+            FileBlockDevice device = await Task.Factory.StartNew(
+                () => OpenDevice(path, options),
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                TaskScheduler.Default).ConfigureAwait(false);
+            try
+            {
+                if (_files.TryGetValue(device.Identity, out Mapping? open))
+                {
+                    device.Close();
+                    return TryJoin(open, options);
+                }
+
+                if (options.Exclusive && !device.TryLock())
+                {
+                    throw Throw.MakeLocked(device.Name);
+                }
+
+                Mapping mapping = Register(device, device.Identity, options.ReadOnly, ownsDevice: true);
+                _files.Add(device.Identity, mapping);
+                return (mapping, null);
+            }
+            catch
+            {
+                device.Close();
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Opens a device of the caller's own. A device that is open already gives the mapping that it has. The caller
+    /// disposes of the device after the mapping is closed.
+    /// </summary>
+    /// <param name="device">The device; its alignment divides the page size.</param>
+    /// <param name="options">How to open it; null for the defaults. Only <see cref="MappingOptions.ReadOnly"/> has an effect.</param>
+    /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
+    /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public async ValueTask<Mapping> OpenAsync(IBlockDevice device, MappingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        options ??= new MappingOptions();
+        if (device.Alignment <= 0 || PageSize % device.Alignment != 0)
+        {
+            throw new ArgumentException($"The page size ({PageSize} bytes) is not a multiple of the alignment of '{device.Name}' ({device.Alignment} bytes).", nameof(device));
+        }
+
+        while (true)
+        {
+            Task? closing;
+            using (await _registry.LockAsync(cancellationToken).ConfigureAwait(false))
+            {
+                ThrowIfDisposed();
+                if (!_devices.TryGetValue(device, out Mapping? open))
+                {
+                    Mapping mapping = Register(device, identity: null, options.ReadOnly || device.IsReadOnly, ownsDevice: false);
+                    _devices.Add(device, mapping);
+                    return mapping;
+                }
+
+                (Mapping? joined, closing) = TryJoin(open, options);
+                if (joined is not null)
+                {
+                    return joined;
+                }
+            }
+
+            await WaitForCloseAsync(closing!, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Undoes one open of a mapping, and closes it if that was the last.</summary>
+    internal async ValueTask CloseAsync(Mapping mapping, CancellationToken cancellationToken)
+    {
+        Task closing;
+        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (mapping.Closing is { IsCompleted: false })
+            {
+                closing = mapping.Closing;
+            }
+            else if (mapping.State == MappingState.Closed || IsDisposed || !mapping.DropOpen())
+            {
+                return;
+            }
+            else
+            {
+                closing = CloseLastAsync(mapping, cancellationToken);
+                mapping.Closing = closing;
+            }
+        }
+
+        await closing.ConfigureAwait(false);
+    }
+
+    private async Task CloseLastAsync(Mapping mapping, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            // Also if it is closed and only its device made trouble in the end.
+            if (mapping.State == MappingState.Closed)
+            {
+                using (await _registry.LockAsync(CancellationToken.None).ConfigureAwait(false))
+                {
+                    Forget(mapping);
+                }
+            }
+        }
+    }
+
+    private static (Mapping? Mapping, Task? Closing) TryJoin(Mapping open, MappingOptions options)
+    {
+        if (open.Closing is { IsCompleted: false } closing)
+        {
+            return (null, closing);
+        }
+
+        if (open.IsReadOnly && !options.ReadOnly)
+        {
+            throw new ArgumentException($"'{open.Path}' is open for reading only; it cannot be opened for writing as well.", nameof(options));
+        }
+
+        if (options.Mode == MappingMode.CreateNew)
+        {
+            throw new BlockIOException($"Cannot create '{open.Path}': it exists, and is open.", Platform.Errno.EEXIST);
+        }
+
+        open.AddOpen();
+        return (open, null);
+    }
+
+    private FileBlockDevice OpenDevice(string path, MappingOptions options)
+    {
+        FileOpenMode mode = options.Mode switch
+        {
+            MappingMode.CreateNew => FileOpenMode.CreateNew,
+            MappingMode.OpenOrCreate when !options.ReadOnly => FileOpenMode.OpenOrCreate,
+            _ => FileOpenMode.Open,
+        };
+        return FileBlockDevice.Open(path, mode, options.ReadOnly, PageSize, _engine);
+    }
+
+    private Mapping Register(IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice)
+    {
+        int number = _core.Register(number => new Mapping(_core, number, device, identity, isReadOnly, ownsDevice));
+        Mapping mapping = _core.MappingAt(number)!;
+        mapping.AddOpen();
+        return mapping;
+    }
+
+    private void Forget(Mapping mapping)
+    {
+        _core.Unregister(mapping.Number);
+        if (mapping.Identity is { } identity)
+        {
+            _files.Remove(identity);
+        }
+        else
+        {
+            _devices.Remove(mapping.Device);
+        }
+    }
+}

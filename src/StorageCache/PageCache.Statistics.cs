@@ -1,0 +1,48 @@
+namespace StorageCache;
+
+/// <content>Numbers to look at.</content>
+public sealed partial class PageCache
+{
+    /// <summary>
+    /// What the cache has done and holds. Takes no lock that a page access takes; costs a look at each of the 512 cells of
+    /// two counters, and at every open mapping.
+    /// </summary>
+    public PageCacheStatistics GetStatistics()
+    {
+        long resident = 0;
+        foreach (Mapping mapping in _core.OpenMappings())
+        {
+            resident += mapping.ResidentPages;
+        }
+
+        return new PageCacheStatistics
+        {
+            Hits = _core.Hits.Value,
+            Misses = _core.Counters.Misses,
+            NewPages = _core.Counters.NewPages,
+            Evictions = _core.Counters.Evictions,
+            Refaults = _core.Counters.Refaults,
+            Reads = _core.Counters.Reads,
+            BytesRead = _core.Counters.BytesRead,
+            Writes = _core.Counters.Writes,
+            BytesWritten = _core.Counters.BytesWritten,
+            Flushes = _core.Counters.Flushes,
+            Waits = _core.Counters.Waits,
+            Wakes = _core.Counters.Wakes,
+            WaitersExamined = _core.Counters.WaitersExamined,
+            Steals = _core.Counters.Steals,
+            FrameWaits = _core.Counters.FrameWaits,
+            ThrottledWrites = _core.Counters.ThrottledWrites,
+            Breaks = _core.Counters.Breaks,
+            ReadErrors = _core.Counters.ReadErrors,
+            WriteErrors = _core.Counters.WriteErrors,
+            DirtyPages = _core.Counters.DirtyPages,
+            PinnedPages = _core.PinnedPages.Value,
+            ResidentPages = resident,
+            FrameCapacity = _core.FrameCapacity,
+            MemoryUsed = _core.Budget.Used,
+            MetadataBytes = _core.Budget.Used - ((long)_core.Frames.Active * PageSize),
+            MemoryLimit = _core.Budget.Limit,
+        };
+    }
+}

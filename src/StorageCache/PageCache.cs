@@ -1,0 +1,99 @@
+using StorageCache.IO;
+
+namespace StorageCache;
+
+/// <summary>
+/// A page cache (buffer cache) for storage engines: fixed-size pages of files, in a bounded amount of native memory, with
+/// latches, pins, eviction and write-back.
+/// </summary>
+/// <remarks>
+/// <para>Thread safety: all members may be called from any thread at any time.</para>
+/// <para>Runs on Linux.</para>
+/// </remarks>
+public sealed partial class PageCache : IAsyncDisposable, IDisposable
+{
+    private readonly CacheCore _core;
+    private readonly ThreadIoEngine _engine;
+    private int _disposed;
+
+    /// <summary>Makes a cache. Memory is taken as it is used.</summary>
+    /// <param name="options">What to make it with.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/>, or its clock, is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range; the message names it.</exception>
+    /// <exception cref="PlatformNotSupportedException">This is not Linux on x64 or arm64.</exception>
+    public PageCache(PageCacheOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        Options = options;
+        _engine = new ThreadIoEngine(options.IoThreads);
+        _core = new CacheCore(this, options);
+        _core.Reclaimer.Start();
+        _core.WriteBack.Start();
+    }
+
+    /// <summary>What the cache was made with.</summary>
+    public PageCacheOptions Options { get; }
+
+    /// <summary>Bytes per page.</summary>
+    public int PageSize => _core.PageSize;
+
+    /// <summary>The memory limit in bytes, metadata included.</summary>
+    public long MemoryLimit => _core.Budget.Limit;
+
+    /// <summary>Whether the cache has been disposed of.</summary>
+    internal bool IsDisposed => Volatile.Read(ref _disposed) != 0;
+
+    /// <summary>What all mappings share.</summary>
+    internal CacheCore Core => _core;
+
+    /// <summary>Makes every change in every mapping durable; see <see cref="Mapping.FlushAsync"/>.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="PageCacheException">One mapping could not be flushed; the others were.</exception>
+    /// <exception cref="AggregateException">More than one mapping could not be flushed; the others were.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        List<Exception> errors = [];
+        foreach (Mapping mapping in _core.OpenMappings())
+        {
+            try
+            {
+                await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (MappingClosedException)
+            {
+                // Closed meanwhile, and flushed by that.
+            }
+            catch (IOException error)
+            {
+                errors.Add(error);
+            }
+        }
+
+        ThrowAll(errors);
+    }
+
+    private static void ThrowAll(List<Exception> errors)
+    {
+        switch (errors.Count)
+        {
+            case 0:
+                return;
+            case 1:
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(errors[0]);
+                return;
+            default:
+                throw new AggregateException(errors);
+        }
+    }
+
+    private void ThrowIfDisposed()
+    {
+        if (IsDisposed)
+        {
+            throw new CacheDisposedException();
+        }
+    }
+}

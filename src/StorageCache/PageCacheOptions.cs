@@ -1,0 +1,116 @@
+namespace StorageCache;
+
+/// <summary>What a <see cref="PageCache"/> is made with. Checked by its constructor.</summary>
+public sealed class PageCacheOptions
+{
+    /// <summary>
+    /// The most native memory the cache uses, in bytes: frames and all metadata. A hard limit, from room for 64 pages up;
+    /// can be changed at run time with <see cref="PageCache.ResizeAsync"/>. Required.
+    /// </summary>
+    public long MemoryLimit { get; init; }
+
+    /// <summary>
+    /// The largest limit that <see cref="PageCache.ResizeAsync"/> may set, in bytes; bounds the address space that is
+    /// reserved. 0, the default, stands for the larger of <see cref="MemoryLimit"/> and the machine's memory.
+    /// </summary>
+    public long MaximumMemoryLimit { get; init; }
+
+    /// <summary>Bytes per page: a power of two from 4,096 to 65,536. Default: 4,096.</summary>
+    public int PageSize { get; init; } = 4096;
+
+    /// <summary>How I/O is carried out. Default: <see cref="IoEngine.Auto"/>.</summary>
+    public IoEngine IoEngine { get; init; } = IoEngine.Auto;
+
+    /// <summary>The most dedicated I/O threads, 1 to 256. Default: 16.</summary>
+    public int IoThreads { get; init; } = 16;
+
+    /// <summary>
+    /// How long a lease is waited for when the call names no time-out; then <see cref="LatchTimeoutException"/>. Above
+    /// zero and at most 24 days, or infinite. Default: infinite.
+    /// </summary>
+    public TimeSpan LatchTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>
+    /// How long a free frame is waited for when every frame is pinned, latched or dirty; then
+    /// <see cref="CacheFullException"/>. Above zero and at most 24 days, or infinite. Default: 30 seconds.
+    /// </summary>
+    public TimeSpan FrameTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// How often newcomers may take a latch past the first waiter before it is handed over strictly, 0 (always strictly)
+    /// to <see cref="int.MaxValue"/> (never). Default: 8.
+    /// </summary>
+    public int StealLimit { get; init; } = 8;
+
+    /// <summary>
+    /// The part of all frames that may be dirty before write-back starts in the background, 0.01 to 0.9.
+    /// Default: 0.1.
+    /// </summary>
+    public double DirtyBackgroundRatio { get; init; } = 0.10;
+
+    /// <summary>
+    /// The part of all frames that may be dirty before writers are paused, from <see cref="DirtyBackgroundRatio"/> to
+    /// 0.95. Default: 0.4.
+    /// </summary>
+    public double DirtyLimitRatio { get; init; } = 0.40;
+
+    /// <summary>
+    /// How often write-back looks for dirty pages when nothing else makes it, 1 millisecond to 1 hour. Default: 5 seconds.
+    /// </summary>
+    public TimeSpan WriteBackInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Where code that awaited a lease goes on: on the thread pool (false, the default), or on the thread that released
+    /// the latch or completed the I/O (true). With true a continuation must not block: it runs inside somebody else's
+    /// release.
+    /// </summary>
+    public bool AllowSynchronousContinuations { get; init; }
+
+    /// <summary>
+    /// Whether to ask the kernel for 2 MiB memory pages, which make hits on large caches cheaper. They are not asked for
+    /// below a limit of 64 MiB, where their grain would be felt. Default: true.
+    /// </summary>
+    public bool HugePages { get; init; } = true;
+
+    /// <summary>The clock for time-outs and intervals. Default: <see cref="TimeProvider.System"/>.</summary>
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Checks every option.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Names the option, its value and the range.</exception>
+    internal void Validate()
+    {
+        Check(PageSize is >= 4096 and <= 65536 && int.IsPow2(PageSize), nameof(PageSize), PageSize, "a power of two from 4096 to 65536 bytes");
+        long least = CacheCore.LeastMemory(PageSize);
+        Check(MemoryLimit >= least, nameof(MemoryLimit), MemoryLimit, $"at least {least} bytes with pages of {PageSize} bytes");
+        Check(MaximumMemoryLimit == 0 || MaximumMemoryLimit >= MemoryLimit, nameof(MaximumMemoryLimit), MaximumMemoryLimit, $"0, or at least MemoryLimit ({MemoryLimit} bytes)");
+        Check(MaximumMemoryLimit <= 1L << 44 && MemoryLimit <= 1L << 44, nameof(MaximumMemoryLimit), Math.Max(MaximumMemoryLimit, MemoryLimit), "at most 16 TiB");
+        Check(Enum.IsDefined(IoEngine), nameof(IoEngine), IoEngine, "Auto or Threads");
+        Check(IoThreads is >= 1 and <= 256, nameof(IoThreads), IoThreads, "1 to 256 threads");
+        CheckTimeout(LatchTimeout, nameof(LatchTimeout));
+        CheckTimeout(FrameTimeout, nameof(FrameTimeout));
+        Check(StealLimit >= 0, nameof(StealLimit), StealLimit, "0 or more");
+        Check(DirtyBackgroundRatio is >= 0.01 and <= 0.9, nameof(DirtyBackgroundRatio), DirtyBackgroundRatio, "0.01 to 0.9");
+        Check(DirtyLimitRatio >= DirtyBackgroundRatio && DirtyLimitRatio <= 0.95, nameof(DirtyLimitRatio), DirtyLimitRatio, $"DirtyBackgroundRatio ({DirtyBackgroundRatio}) to 0.95");
+        Check(WriteBackInterval >= TimeSpan.FromMilliseconds(1) && WriteBackInterval <= TimeSpan.FromHours(1), nameof(WriteBackInterval), WriteBackInterval, "1 millisecond to 1 hour");
+        ArgumentNullException.ThrowIfNull(TimeProvider, $"{nameof(PageCacheOptions)}.{nameof(TimeProvider)}");
+    }
+
+    /// <summary>Checks a time-out: above zero and at most 24 days, or infinite.</summary>
+    internal static void CheckTimeout(TimeSpan timeout, string name) =>
+        Check(
+            timeout == Timeout.InfiniteTimeSpan || (timeout > TimeSpan.Zero && timeout <= TimeSpan.FromDays(24)),
+            name,
+            timeout,
+            "above zero and at most 24 days, or Timeout.InfiniteTimeSpan");
+
+    private static void Check<T>(bool valid, string name, T value, string range)
+    {
+        if (!valid)
+        {
+            throw new ArgumentOutOfRangeException(
+                $"options.{name}",
+                value,
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"PageCacheOptions.{name} is {value}; allowed: {range}."));
+        }
+    }
+}

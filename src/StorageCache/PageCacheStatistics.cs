@@ -1,0 +1,86 @@
+namespace StorageCache;
+
+/// <summary>
+/// What a cache has done since it was made, and what it holds. A snapshot: numbers may be of slightly different moments
+/// while the cache is in use, and are exact when it is not.
+/// </summary>
+public readonly record struct PageCacheStatistics
+{
+    /// <summary>Acquisitions that found the page in memory.</summary>
+    public long Hits { get; init; }
+
+    /// <summary>Acquisitions that had to bring the page in. Those who joined a load that was under way count as hits, and as waits.</summary>
+    public long Misses { get; init; }
+
+    /// <summary>Pages that were made without reading them.</summary>
+    public long NewPages { get; init; }
+
+    /// <summary>Pages taken out of memory to make room.</summary>
+    public long Evictions { get; init; }
+
+    /// <summary>Misses on pages that had been evicted only shortly before.</summary>
+    public long Refaults { get; init; }
+
+    /// <summary>Read requests completed by devices; one may bring a run of pages.</summary>
+    public long Reads { get; init; }
+
+    /// <summary>Bytes that they brought.</summary>
+    public long BytesRead { get; init; }
+
+    /// <summary>Write requests completed by devices.</summary>
+    public long Writes { get; init; }
+
+    /// <summary>Bytes that they took.</summary>
+    public long BytesWritten { get; init; }
+
+    /// <summary>Flushes of mappings that succeeded.</summary>
+    public long Flushes { get; init; }
+
+    /// <summary>How often somebody began to wait for a page.</summary>
+    public long Waits { get; init; }
+
+    /// <summary>How often a page that was released, or had been read, was handed on to those who waited for it.</summary>
+    public long Wakes { get; init; }
+
+    /// <summary>Waiters looked at in doing so.</summary>
+    public long WaitersExamined { get; init; }
+
+    /// <summary>How often a latch was taken past the first waiter.</summary>
+    public long Steals { get; init; }
+
+    /// <summary>How often somebody began to wait for a frame.</summary>
+    public long FrameWaits { get; init; }
+
+    /// <summary>How often a writer was paused because too many pages were dirty.</summary>
+    public long ThrottledWrites { get; init; }
+
+    /// <summary>How often a writer broke away from a protected frame onto a copy.</summary>
+    public long Breaks { get; init; }
+
+    /// <summary>Read requests that failed.</summary>
+    public long ReadErrors { get; init; }
+
+    /// <summary>Write requests that failed.</summary>
+    public long WriteErrors { get; init; }
+
+    /// <summary>Pages that are dirty, plus writes of pages under way.</summary>
+    public long DirtyPages { get; init; }
+
+    /// <summary>Pages that are pinned.</summary>
+    public long PinnedPages { get; init; }
+
+    /// <summary>Pages that are in memory.</summary>
+    public long ResidentPages { get; init; }
+
+    /// <summary>Pages that the memory limit has room for.</summary>
+    public long FrameCapacity { get; init; }
+
+    /// <summary>Bytes of native memory in use, metadata included.</summary>
+    public long MemoryUsed { get; init; }
+
+    /// <summary>Bytes of them that are metadata.</summary>
+    public long MetadataBytes { get; init; }
+
+    /// <summary>The limit in bytes.</summary>
+    public long MemoryLimit { get; init; }
+}

@@ -1,0 +1,134 @@
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+
+namespace StorageCache.Writeback;
+
+/// <summary>
+/// Pauses writers while too many pages are dirty. The nearer dirt comes to its limit, the longer a pause may last, but it
+/// is always bounded: a writer may hold latches that write-back needs, so waiting for less dirt without end could be
+/// waiting for oneself (WB-6). A page that is dirty already can be written without a pause. Thread-safe.
+/// </summary>
+internal sealed class DirtyThrottle : IDisposable
+{
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(5);
+
+    private readonly CacheCore _core;
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly List<(PageWaiter Waiter, long Ticket, long Until)> _paused = [];
+    private readonly ITimer _timer;
+    private long _pagesLimit;
+    private long _pagesStart;
+    private bool _isActive;
+    private bool _isDisposed;
+
+    public DirtyThrottle(CacheCore core)
+    {
+        _core = core;
+        _time = core.Options.TimeProvider;
+        _timer = _time.CreateTimer(static state => ((DirtyThrottle)state!).Release(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Whether dirt has reached the point from which writers are paused.</summary>
+    public bool IsActive => Volatile.Read(ref _isActive);
+
+    /// <summary>Sets from how many dirty pages writers are paused, and at how many the pause is longest.</summary>
+    public void SetLimits(long start, long limit)
+    {
+        _pagesStart = start;
+        _pagesLimit = Math.Max(limit, start + 1);
+        OnDirtyChanged(_core.Counters.DirtyPages);
+    }
+
+    /// <summary>Notes how many pages are dirty.</summary>
+    public void OnDirtyChanged(long dirtyPages)
+    {
+        bool active = dirtyPages >= _pagesStart;
+        if (active == IsActive)
+        {
+            return;
+        }
+
+        Volatile.Write(ref _isActive, active);
+        if (!active)
+        {
+            // Not here: the caller may hold a list lock, and those who are released may run at once (W-5).
+            _timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>Pauses a waiter that is about to dirty a clean page. Returns whether it is paused, and armed.</summary>
+    public bool TryPause(PageWaiter waiter)
+    {
+        if (!IsActive || waiter.Mapping.IsDirty(waiter.Page))
+        {
+            return false;
+        }
+
+        waiter.WasThrottled = true;
+        double part = (double)(_core.Counters.DirtyPages - _pagesStart) / (_pagesLimit - _pagesStart);
+        TimeSpan pause = s_longestPause * Math.Clamp(part, 0.01, 1);
+        _core.Counters.Throttled();
+        _core.WriteBack.Kick(urgent: false);
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return false;
+            }
+
+            // Cancellation may resume the waiter from here on, and it may wait for something else before it is listed; its
+            // ticket tells.
+            long until = _time.GetTimestamp() + (long)(pause.TotalSeconds * _time.TimestampFrequency);
+            _paused.Add((waiter, waiter.Arm(until), until));
+            if (_paused.Count == 1)
+            {
+                _timer.Change(s_tick, Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Ends all pauses, and allows no more.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+        }
+
+        _timer.Dispose();
+        Release();
+    }
+
+    private void Release()
+    {
+        ReadyChain ready = default;
+        lock (_lock)
+        {
+            long now = _time.GetTimestamp();
+            bool all = _isDisposed || !IsActive;
+            for (int i = _paused.Count - 1; i >= 0; i--)
+            {
+                (PageWaiter waiter, long ticket, long until) = _paused[i];
+                if (all || now >= until)
+                {
+                    _paused.RemoveAt(i);
+                    if (waiter.TryResume(ticket, WaitOutcome.Retry))
+                    {
+                        ready.Add(waiter);
+                    }
+                }
+            }
+
+            if (_paused.Count > 0 && !_isDisposed)
+            {
+                _timer.Change(s_tick, Timeout.InfiniteTimeSpan);
+            }
+        }
+
+        ready.Dispatch();
+    }
+}

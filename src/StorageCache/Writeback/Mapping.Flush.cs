@@ -1,0 +1,276 @@
+using Nito.AsyncEx;
+using StorageCache.Buffers;
+using StorageCache.IO;
+using StorageCache.Mappings;
+using StorageCache.Waiting;
+using StorageCache.Writeback;
+
+namespace StorageCache;
+
+/// <content>Making everything that was dirtied durable.</content>
+public sealed partial class Mapping
+{
+    private readonly SyncGroup _syncs;
+
+    /// <summary>Held while the device is made longer.</summary>
+    private readonly AsyncLock _growth = new();
+
+    /// <summary>While the device is made longer, the length it gets: no write that may reach beyond begins. Bytes.</summary>
+    private long _growsTo = long.MaxValue;
+
+    /// <summary>
+    /// Makes every change that was marked dirty before the call durable: writes it and syncs the device. Writers may carry
+    /// on meanwhile. Calls at the same time share a sync.
+    /// </summary>
+    /// <param name="cancellationToken">Stops waiting; writes that have begun go on.</param>
+    /// <exception cref="PageWriteException">A page could not be written. It stays dirty and readable; flushing again tries again.</exception>
+    /// <exception cref="FlushFailedException">The sync failed. The mapping is <see cref="MappingState.Failed"/> from now on.</exception>
+    /// <exception cref="MappingFailedException">An earlier flush failed.</exception>
+    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (_state is MappingState.Closing or MappingState.Closed)
+        {
+            throw Throw.MakeClosed(this);
+        }
+
+        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (_state == MappingState.Closed)
+            {
+                throw Throw.MakeClosed(this);
+            }
+
+            await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task FlushCoreAsync(CancellationToken cancellationToken)
+    {
+        if (_state == MappingState.Failed)
+        {
+            throw Throw.MakeMappingFailed(this);
+        }
+
+        if (IsReadOnly)
+        {
+            return;
+        }
+
+        long errorsBefore = Volatile.Read(ref _writeErrors);
+        await WriteDirtyAsync(cancellationToken).ConfigureAwait(false);
+        ThrowIfWritesFailed(errorsBefore);
+        try
+        {
+            await GrowDeviceAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            throw Throw.MakeWriteFailed(this, Math.Max(0, PageCount - 1), error);
+        }
+
+        await _syncs.SyncAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (_state == MappingState.Failed)
+        {
+            throw Throw.MakeFlushFailed(this, Failure!);
+        }
+
+        _core.Counters.Flushed();
+    }
+
+    /// <summary>
+    /// Makes the device as long as the mapping. A device has no way to grow and never to shrink: a write beyond the new end
+    /// that landed before the change of length would be cut off. So there is none meanwhile: first it is said that none may
+    /// begin, then those that have are waited for. One change at a time, so that a shorter one does not undo a longer (WB-8).
+    /// </summary>
+    private async Task GrowDeviceAsync(CancellationToken cancellationToken)
+    {
+        if (Device.Length >= Length)
+        {
+            return;
+        }
+
+        using (await _growth.LockAsync(cancellationToken).ConfigureAwait(false))
+        {
+            long length = Length;
+            Volatile.Write(ref _growsTo, length);
+            Interlocked.MemoryBarrier();
+            try
+            {
+                await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+                if (Device.Length < length)
+                {
+                    await Device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+                }
+            }
+            finally
+            {
+                Volatile.Write(ref _growsTo, long.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>Writes every page that is dirty now; returns when each of them has been written or has failed.</summary>
+    private async Task WriteDirtyAsync(CancellationToken cancellationToken)
+    {
+        List<long> busy = [];
+        long cursor = 0;
+
+        // Pages that come in at the end from here on are not waited for, and so nobody can keep a flush from ending.
+        long end = PageCount;
+        while (DirtyPages > 0)
+        {
+            await _core.WriteBack.Permits.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (StartWrite(ref cursor, end, busy) == 0)
+            {
+                _core.WriteBack.ReleasePermit();
+                break;
+            }
+        }
+
+        // Also those that others began: their pages carry no dirty tag any more.
+        await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+        foreach (long page in busy)
+        {
+            await WriteBusyPageAsync(page, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (busy.Count > 0)
+        {
+            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Writes a page that was latched or under write-back: a shared latch, for which it stands in line as anybody, lets it
+    /// begin the write.
+    /// </summary>
+    private async Task WriteBusyPageAsync(long page, CancellationToken cancellationToken)
+    {
+        while (IsDirty(page) && page < PageCount)
+        {
+            PageReadLease lease;
+            try
+            {
+                lease = await ReadInternalAsync(page, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            {
+                // Gone meanwhile, which it can be only if somebody else has written it, or if it was truncated away.
+                return;
+            }
+
+            Task earlierWrite;
+            using (lease)
+            {
+                await _core.WriteBack.Permits.WaitAsync(cancellationToken).ConfigureAwait(false);
+                if (TryStartSingleWrite(page))
+                {
+                    return;
+                }
+
+                _core.WriteBack.ReleasePermit();
+                earlierWrite = _writes.WhenEnded();
+            }
+
+            await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (Volatile.Read(ref _growsTo) != long.MaxValue)
+            {
+                // Another flush makes the device longer; pages beyond are not written before it has.
+                (await _growth.LockAsync(cancellationToken).ConfigureAwait(false)).Dispose();
+            }
+        }
+    }
+
+    private unsafe bool TryStartSingleWrite(long page)
+    {
+        WriteRun run = _core.WriteBack.Rent(single: true);
+        run.Begin(this);
+        _writes.Begin(run);
+        if (TryBeginWrite(_table.Find(page), page, run))
+        {
+            run.Submit();
+            return true;
+        }
+
+        _writes.End(run);
+        _core.WriteBack.Return(run);
+        return false;
+    }
+
+    private void ThrowIfWritesFailed(long errorsBefore)
+    {
+        lock (_writeErrorLock)
+        {
+            if (_writeErrors != errorsBefore)
+            {
+                throw Throw.MakeWriteFailed(this, _lastWriteError.Page, _lastWriteError.Error);
+            }
+        }
+    }
+
+    /// <summary>One sync for everyone who waits for one. A failure is final: it is never tried again into success (WB-5).</summary>
+    private async Task SyncAsync()
+    {
+        if (_state == MappingState.Failed)
+        {
+            return;
+        }
+
+        // Pages whose writes end from here on are for the next sync to cover.
+        int generation = Volatile.Read(ref _unsyncedGeneration);
+        Volatile.Write(ref _unsyncedGeneration, generation ^ 1);
+        try
+        {
+            await new FlushRequest().RunAsync(Device).ConfigureAwait(false);
+            ForEachLeaf(generation, redirty: false);
+        }
+        catch (IOException error)
+        {
+            Failure = error;
+            _state = MappingState.Failed;
+            ForEachLeaf(0, redirty: true);
+            ForEachLeaf(1, redirty: true);
+        }
+    }
+
+    private unsafe void ForEachLeaf(int generation, bool redirty)
+    {
+        long next = 0;
+        while (true)
+        {
+            LeafHeader* leaf = _table.EnterNextLeaf(next);
+            if (leaf == null)
+            {
+                return;
+            }
+
+            if (redirty)
+            {
+                Redirty(leaf, generation);
+            }
+
+            PageTable.ClearUnsynced(leaf, generation);
+            next = leaf->FirstPage + PageTable.SlotsPerLeaf;
+            _core.PageTables.Leave(leaf);
+        }
+    }
+
+    private unsafe void Redirty(LeafHeader* leaf, int generation)
+    {
+        Slot* slots = _core.PageTables.SlotsOf(leaf);
+        for (long page = PageTable.NextUnsynced(leaf, generation, leaf->FirstPage); page >= 0; page = PageTable.NextUnsynced(leaf, generation, page + 1))
+        {
+            Slot* slot = slots + (page - leaf->FirstPage);
+            ulong state = StateWord.LockList(slot);
+            if ((state & StateWord.UpToDate) != 0)
+            {
+                SetDirty(slot);
+            }
+
+            StateWord.UnlockList(slot);
+        }
+    }
+}

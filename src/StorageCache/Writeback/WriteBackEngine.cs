@@ -1,0 +1,201 @@
+namespace StorageCache.Writeback;
+
+/// <summary>
+/// The background flusher of a cache: a thread of its own that writes dirty pages in page order, mapping by mapping, when
+/// there are too many, when memory is short, and every so often. Thread-safe.
+/// </summary>
+internal sealed class WriteBackEngine
+{
+    /// <summary>The most bytes in one write.</summary>
+    public const int RunBytes = 1 << 20;
+
+    /// <summary>The most writes of a cache under way at once.</summary>
+    public const int Depth = 32;
+
+    private readonly CacheCore _core;
+    private readonly AutoResetEvent _wake = new(false);
+    private readonly Thread _thread;
+    private readonly Lock _lock = new();
+    private readonly Stack<WriteRun> _runs = new();
+    private readonly Stack<WriteRun> _singles = new();
+    private readonly int _runPages;
+    private long _pagesBackground;
+    private int _inUse;
+    private int _owed;
+    private uint _turn;
+    private volatile bool _urgent;
+    private volatile bool _stopping;
+
+    public WriteBackEngine(CacheCore core)
+    {
+        _core = core;
+        _runPages = RunBytes / core.PageSize;
+        Throttle = new DirtyThrottle(core);
+        SetLimits();
+        _thread = new Thread(Run) { IsBackground = true, Name = "StorageCache write-back" };
+    }
+
+    /// <summary>What holds writers back.</summary>
+    public DirtyThrottle Throttle { get; }
+
+    /// <summary>One permit per write that may be under way.</summary>
+    public SemaphoreSlim Permits { get; } = new(Depth);
+
+    /// <summary>Runs under way.</summary>
+    public int InUse => Volatile.Read(ref _inUse);
+
+    /// <summary>Whether more pages are dirty than the background ratio allows.</summary>
+    public bool IsAboveBackground => _core.Counters.DirtyPages > _pagesBackground;
+
+    /// <summary>Takes the ratios of the current capacity.</summary>
+    public void SetLimits()
+    {
+        int frames = _core.FrameCapacity;
+        _pagesBackground = Math.Max(1, (long)(frames * _core.Options.DirtyBackgroundRatio));
+        long limit = Math.Max(2, (long)(frames * _core.Options.DirtyLimitRatio));
+        Throttle.SetLimits((_pagesBackground + limit) / 2, limit);
+    }
+
+    /// <summary>Starts the background thread.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Ends the background thread and waits for it.</summary>
+    public void Stop()
+    {
+        _stopping = true;
+        _wake.Set();
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+
+        Throttle.Dispose();
+    }
+
+    /// <summary>Notes that pages became dirty or clean.</summary>
+    public void AddDirty(int pages)
+    {
+        long dirty = _core.Counters.AddDirty(pages);
+        Throttle.OnDirtyChanged(dirty);
+        if (pages > 0 && dirty > _pagesBackground && dirty - pages <= _pagesBackground)
+        {
+            Kick(urgent: false);
+        }
+    }
+
+    /// <summary>Wakes the flusher.</summary>
+    /// <param name="urgent">Whether memory is short, so that pages are written however few are dirty.</param>
+    public void Kick(bool urgent)
+    {
+        if (urgent)
+        {
+            _urgent = true;
+        }
+
+        if (!_stopping)
+        {
+            _wake.Set();
+        }
+    }
+
+    /// <summary>
+    /// Lets one write begin that no permit was waited for: part of a larger one that had its permit and failed. Its end
+    /// releases a permit as any write's does, so one is taken now if there is one, and else owed.
+    /// </summary>
+    public void Borrow()
+    {
+        if (!Permits.Wait(0))
+        {
+            Interlocked.Increment(ref _owed);
+        }
+    }
+
+    /// <summary>Ends a write's use of its permit.</summary>
+    public void ReleasePermit()
+    {
+        int owed = Volatile.Read(ref _owed);
+        while (owed > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref _owed, owed - 1, owed);
+            if (seen == owed)
+            {
+                return;
+            }
+
+            owed = seen;
+        }
+
+        Permits.Release();
+    }
+
+    /// <summary>Takes a run that is not under way.</summary>
+    public WriteRun Rent(bool single)
+    {
+        lock (_lock)
+        {
+            _inUse++;
+            if ((single ? _singles : _runs).TryPop(out WriteRun? run))
+            {
+                return run;
+            }
+        }
+
+        return new WriteRun(single ? 1 : _runPages);
+    }
+
+    /// <summary>Gives a run back.</summary>
+    public void Return(WriteRun run)
+    {
+        lock (_lock)
+        {
+            (run.MaximumPages == 1 ? _singles : _runs).Push(run);
+            _inUse--;
+        }
+    }
+
+    private void Run()
+    {
+        while (!_stopping)
+        {
+            bool signalled = _wake.WaitOne(_core.Options.WriteBackInterval);
+            if (_stopping)
+            {
+                return;
+            }
+
+            bool urgent = _urgent;
+            _urgent = false;
+            if (urgent || !signalled || IsAboveBackground)
+            {
+                WriteSome(everything: urgent || !signalled);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes as many pages as are dirty now, or until dirt is down to half of what the background ratio allows; each time
+    /// beginning with another mapping, so that one that is dirtied all the time does not keep the others from their turn.
+    /// </summary>
+    private void WriteSome(bool everything)
+    {
+        Mapping[] mappings = _core.OpenMappings();
+        _turn++;
+        for (int i = 0; i < mappings.Length; i++)
+        {
+            Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
+            long pagesLeft = mapping.DirtyPages;
+            while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || _core.Counters.DirtyPages > _pagesBackground / 2))
+            {
+                Permits.Wait();
+                int pages = mapping.StartWrite();
+                if (pages == 0)
+                {
+                    ReleasePermit();
+                    break;
+                }
+
+                pagesLeft -= pages;
+            }
+        }
+    }
+}

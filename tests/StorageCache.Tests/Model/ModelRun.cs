@@ -1,0 +1,464 @@
+using StorageCache.IO;
+using StorageCache.Tests.IO;
+using StorageCache.Tests.Stress;
+using Xunit;
+
+namespace StorageCache.Tests.Model;
+
+/// <summary>Runs a sequence on a cache and on the model, and compares them at every step and in the end.</summary>
+internal sealed class ModelRun : IAsyncDisposable
+{
+    private const int Files = 3;
+    private const int PinsAtMost = 4;
+
+    private readonly int _pageSize;
+    private readonly ScratchDirectory? _directory;
+    private readonly PageCache _cache;
+    private readonly Mapping[] _mappings = new Mapping[Files];
+    private readonly FileModel[] _models = new FileModel[Files];
+    private readonly MemoryBlockDevice[] _devices = new MemoryBlockDevice[Files];
+    private readonly List<(int File, long Page, PagePin Pin)> _pins = [];
+
+    public ModelRun(int pageSize, bool isTiny, bool onFiles, bool synchronousContinuations)
+    {
+        _pageSize = pageSize;
+        _directory = onFiles ? new ScratchDirectory() : null;
+        _cache = new PageCache(new PageCacheOptions
+        {
+            PageSize = pageSize,
+            MemoryLimit = Limit(isTiny ? 64 : 1000),
+            MaximumMemoryLimit = Limit(1200),
+            AllowSynchronousContinuations = synchronousContinuations,
+            FrameTimeout = TimeSpan.FromSeconds(20),
+            LatchTimeout = TimeSpan.FromSeconds(20),
+            WriteBackInterval = TimeSpan.FromMilliseconds(5),
+            IoThreads = 2,
+        });
+    }
+
+    public async Task RunAsync(IReadOnlyList<ModelOperation> operations)
+    {
+        for (int file = 0; file < Files; file++)
+        {
+            _models[file] = new FileModel(_pageSize);
+            _devices[file] = new MemoryBlockDevice($"memory {file}");
+            await OpenAsync(file);
+        }
+
+        foreach (ModelOperation operation in operations)
+        {
+            await StepAsync(operation);
+            for (int file = 0; file < Files; file++)
+            {
+                Assert.True(_models[file].Length == _mappings[file].Length, $"file {file} is {_mappings[file].Length} bytes long instead of {_models[file].Length} after {operation}");
+            }
+        }
+
+        await Quiet.CheckAsync(_cache, "at the end of the sequence", _pins.Count);
+        while (_pins.Count > 0)
+        {
+            Unpin(0);
+        }
+
+        for (int file = 0; file < Files; file++)
+        {
+            for (long page = 0; page < _models[file].PageCount; page++)
+            {
+                using PageReadLease lease = await _mappings[file].ReadAsync(page);
+                Compare(file, page, lease.Span);
+            }
+
+            await _mappings[file].FlushAsync();
+            CompareDevice(file);
+        }
+
+        await Quiet.CheckAsync(_cache, "after the flush");
+        for (int file = 0; file < Files; file++)
+        {
+            await _mappings[file].CloseAsync();
+            CompareDevice(file);
+        }
+
+        await Quiet.CheckAsync(_cache, "after the close");
+        Assert.Equal(0, _cache.Core.PageTables.Leaves);
+        Assert.Equal(0, _cache.Core.PageTables.Nodes);
+        Assert.Equal(0, _cache.Core.Heads.InUse);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _pins.ForEach(pin => pin.Pin.Dispose());
+        await _cache.DisposeAsync();
+        _directory?.Dispose();
+    }
+
+    private static ReadOnlySpan<byte> Noise(int seed, Span<byte> buffer)
+    {
+        new Random(seed).NextBytes(buffer);
+        return buffer;
+    }
+
+    private long Limit(int frames) => CacheCore.LeastMemory(_pageSize) + (Math.Max(0, frames - 64) * (long)(_pageSize + 256));
+
+    private async Task OpenAsync(int file) => _mappings[file] = _directory is null
+        ? await _cache.OpenAsync(_devices[file])
+        : await _cache.OpenAsync(_directory.File($"file{file}"), new MappingOptions { Exclusive = false });
+
+    private void Compare(int file, long page, ReadOnlySpan<byte> bytes)
+    {
+        ReadOnlySpan<byte> expected = _models[file].Page(page);
+        int same = bytes.CommonPrefixLength(expected);
+        Assert.True(same == expected.Length, $"page {page} of file {file} differs at byte {same} of {expected.Length}");
+        int beyond = bytes[expected.Length..].IndexOfAnyExcept((byte)0);
+        Assert.True(beyond < 0, $"page {page} of file {file} is not zero at byte {expected.Length + beyond}, beyond the end");
+    }
+
+    private void CompareDevice(int file)
+    {
+        FileModel model = _models[file];
+        byte[] bytes;
+        if (_directory is null)
+        {
+            bytes = new byte[_devices[file].Length];
+            _devices[file].Read(0, bytes);
+        }
+        else
+        {
+            using FileStream stream = new(_directory.File($"file{file}"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+        }
+
+        Assert.Equal(model.Length, bytes.Length);
+        int same = model.Bytes.CommonPrefixLength(bytes);
+        Assert.True(same == bytes.Length, $"file {file} differs on the device at byte {same} (page {same / _pageSize})");
+    }
+
+    private async Task StepAsync(ModelOperation operation)
+    {
+        (ModelAction action, int file, int page, int value) = operation;
+        Mapping mapping = _mappings[file];
+        FileModel model = _models[file];
+        switch (action)
+        {
+            case ModelAction.Extend:
+                long longer = (page * (long)_pageSize) + (value % _pageSize);
+                await mapping.ExtendAsync(longer);
+                model.SetLength(Math.Max(longer, model.Length));
+                return;
+            case ModelAction.Truncate:
+                long shorter = model.Length == 0 ? 0 : value % (model.Length + 1);
+                await mapping.TruncateAsync(shorter);
+                model.SetLength(shorter);
+                return;
+            case ModelAction.TruncateCancelled:
+                await TruncateCancelledAsync(mapping, model, value);
+                return;
+            case ModelAction.WriteNew or ModelAction.WriteNewAsync or ModelAction.TryWriteNew or ModelAction.WriteNewCancelled:
+                await RenewAsync(operation, mapping, model);
+                return;
+            case ModelAction.Flush:
+                await mapping.FlushAsync();
+                CompareDevice(file);
+                return;
+            case ModelAction.FlushAll:
+                await _cache.FlushAsync();
+                for (int i = 0; i < Files; i++)
+                {
+                    CompareDevice(i);
+                }
+
+                return;
+            case ModelAction.Prefetch:
+                mapping.Prefetch(page, value % 100);
+                return;
+            case ModelAction.Resize:
+                await _cache.ResizeAsync(Limit(value % 4 == 0 ? 1000 : 64 + (value % 100)));
+                return;
+            case ModelAction.Reopen:
+                for (int i = _pins.Count - 1; i >= 0; i--)
+                {
+                    if (_pins[i].File == file)
+                    {
+                        Unpin(i);
+                    }
+                }
+
+                await mapping.CloseAsync();
+                CompareDevice(file);
+                await OpenAsync(file);
+                return;
+            case ModelAction.UsePin when _pins.Count > 0:
+                UsePin(_pins[value % _pins.Count], value);
+                return;
+            case ModelAction.Unpin when _pins.Count > 0:
+                Unpin(value % _pins.Count);
+                return;
+            case ModelAction.UsePin or ModelAction.Unpin:
+                return;
+            case ModelAction.WriteMany or ModelAction.ReadMany:
+                for (long i = page; i < Math.Min(model.PageCount, page + (value % 80)); i++)
+                {
+                    await UseAsync(new ModelOperation(action == ModelAction.WriteMany ? ModelAction.WriteAsync : ModelAction.ReadAsync, file, (int)i, value + (int)i));
+                }
+
+                return;
+            default:
+                if (page < model.PageCount)
+                {
+                    await UseAsync(operation);
+                }
+                else if (!action.ToString().StartsWith("Try", StringComparison.Ordinal))
+                {
+                    await Assert.ThrowsAsync<PageTruncatedException>(() => UseAsync(operation));
+                }
+                else
+                {
+                    await UseAsync(operation);
+                }
+
+                return;
+        }
+    }
+
+    private async Task UseAsync(ModelOperation operation)
+    {
+        (ModelAction action, int file, int page, int value) = operation;
+        Mapping mapping = _mappings[file];
+        switch (action)
+        {
+            case ModelAction.Read:
+                using (PageReadLease lease = mapping.Read(page))
+                {
+                    Compare(file, page, lease.Span);
+                }
+
+                break;
+            case ModelAction.ReadAsync:
+                using (PageReadLease lease = await mapping.ReadAsync(page))
+                {
+                    Compare(file, page, lease.Span);
+                }
+
+                break;
+            case ModelAction.TryRead when mapping.TryRead(page, out PageReadLease lease):
+                using (lease)
+                {
+                    Compare(file, page, lease.Span);
+                }
+
+                break;
+            case ModelAction.ReadOptimistic:
+                Peek(file, page, mapping.ReadOptimistic(page));
+                break;
+            case ModelAction.ReadOptimisticAsync:
+                Peek(file, page, await mapping.ReadOptimisticAsync(page));
+                break;
+            case ModelAction.TryReadOptimistic when mapping.TryReadOptimistic(page, out OptimisticRead read):
+                Peek(file, page, read);
+                break;
+            case ModelAction.Write:
+                using (PageWriteLease lease = mapping.Write(page))
+                {
+                    Change(file, page, lease, value);
+                }
+
+                break;
+            case ModelAction.WriteAsync:
+                using (PageWriteLease lease = await mapping.WriteAsync(page))
+                {
+                    Change(file, page, lease, value);
+                }
+
+                break;
+            case ModelAction.TryWrite when mapping.TryWrite(page, out PageWriteLease lease):
+                using (lease)
+                {
+                    Change(file, page, lease, value);
+                }
+
+                break;
+            case ModelAction.WriteDowngraded:
+                PageWriteLease exclusive = await mapping.WriteAsync(page);
+                Change(file, page, exclusive, value);
+                using (PageReadLease shared = exclusive.Downgrade())
+                {
+                    Compare(file, page, shared.Span);
+                }
+
+                break;
+            case ModelAction.WriteUpgraded:
+                if (mapping.ReadOptimistic(page).TryUpgrade(out PageWriteLease upgraded))
+                {
+                    using (upgraded)
+                    {
+                        Change(file, page, upgraded, value);
+                    }
+                }
+
+                break;
+            case ModelAction.Pin:
+                Keep(file, page, mapping.Pin(page));
+                break;
+            case ModelAction.PinAsync:
+                Keep(file, page, await mapping.PinAsync(page));
+                break;
+            case ModelAction.TryPin when mapping.TryPin(page, out PagePin pin):
+                Keep(file, page, pin);
+                break;
+        }
+    }
+
+    private async Task RenewAsync(ModelOperation operation, Mapping mapping, FileModel model)
+    {
+        (ModelAction action, int file, int page, int value) = operation;
+        PageWriteLease lease;
+        switch (action)
+        {
+            case ModelAction.WriteNew:
+                lease = mapping.WriteNew(page);
+                break;
+            case ModelAction.WriteNewAsync:
+                lease = await mapping.WriteNewAsync(page);
+                break;
+            case ModelAction.TryWriteNew when page < model.PageCount:
+                if (!mapping.TryWriteNew(page, out lease))
+                {
+                    return;
+                }
+
+                break;
+            case ModelAction.WriteNewCancelled when page < model.PageCount:
+                using (var source = new CancellationTokenSource())
+                {
+                    // The page may be had at once, or be cancelled on the way: then it is as it was.
+                    ValueTask<PageWriteLease> pending = mapping.WriteNewAsync(page, source.Token);
+                    await source.CancelAsync();
+                    try
+                    {
+                        lease = await pending;
+                    }
+                    catch (OperationCanceledException)
+                    {
+                        return;
+                    }
+                }
+
+                break;
+            default:
+                return;
+        }
+
+        using (lease)
+        {
+            model.Renew(page);
+            Assert.False(lease.Span.ContainsAnyExcept((byte)0), "a new page is zero");
+            Change(file, page, lease, value);
+        }
+    }
+
+    private async Task TruncateCancelledAsync(Mapping mapping, FileModel model, int value)
+    {
+        if (model.Length < 2)
+        {
+            return;
+        }
+
+        // Somebody holds the last page, so the truncation waits; meanwhile others load and write what is to go.
+        long last = model.PageCount - 1;
+        using PageReadLease held = await mapping.ReadAsync(last);
+        using var source = new CancellationTokenSource();
+        long length = value % (last * _pageSize + 1);
+        Task truncation = mapping.TruncateAsync(length, source.Token).AsTask();
+        await Task.Delay(value % 3);
+        if (length / _pageSize < last && length % _pageSize != 0)
+        {
+            using PageWriteLease lease = await mapping.WriteAsync(length / _pageSize);
+            lease.MarkDirty();
+        }
+
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => truncation);
+    }
+
+    private void Peek(int file, long page, OptimisticRead read)
+    {
+        byte[] copy = read.Span.ToArray();
+        if (read.Validate())
+        {
+            Compare(file, page, copy);
+        }
+    }
+
+    private void Change(int file, long page, PageWriteLease lease, int value)
+    {
+        Compare(file, page, lease.Span);
+        Span<byte> model = _models[file].Page(page);
+        if (value % 3 == 0)
+        {
+            Noise(value, model);
+        }
+        else if (model.Length > 0)
+        {
+            Noise(value, model.Slice(value % model.Length, Math.Min(17, model.Length - (value % model.Length))));
+        }
+
+        model.CopyTo(lease.Span);
+        lease.MarkDirty();
+    }
+
+    private void Keep(int file, long page, PagePin pin)
+    {
+        if (_pins.Count == PinsAtMost)
+        {
+            pin.Dispose();
+            return;
+        }
+
+        _pins.Add((file, page, pin));
+    }
+
+    private void UsePin((int File, long Page, PagePin Pin) kept, int value)
+    {
+        (int file, long page, PagePin pin) = kept;
+        Assert.Equal(page, pin.Page);
+        if (page >= _models[file].PageCount)
+        {
+            Assert.False(pin.TryRead(out _), "a page that was truncated away cannot be read through a pin");
+            Assert.False(pin.TryWrite(out _), "nor written");
+            Assert.Throws<PageTruncatedException>(() => pin.Read());
+            return;
+        }
+
+        switch (value % 3)
+        {
+            case 0:
+                using (PageReadLease lease = pin.Read())
+                {
+                    Compare(file, page, lease.Span);
+                }
+
+                break;
+            case 1:
+                using (PageWriteLease lease = pin.Write())
+                {
+                    Change(file, page, lease, value);
+                }
+
+                break;
+            default:
+                if (pin.TryReadOptimistic(out OptimisticRead read))
+                {
+                    Peek(file, page, read);
+                }
+
+                break;
+        }
+    }
+
+    private void Unpin(int index)
+    {
+        _pins[index].Pin.Dispose();
+        _pins.RemoveAt(index);
+    }
+}

@@ -1,0 +1,111 @@
+using StorageCache.Tests.Harness;
+using StorageCache.Tests.IO;
+using Xunit;
+
+namespace StorageCache.Tests.Waiting;
+
+[Collection(nameof(Alone))]
+public class StarvedThreadPoolTests
+{
+    /// <summary>
+    /// Everything that is synchronous goes on while every thread of the pool is blocked: hits, misses through a file,
+    /// eviction, waits, hand-overs, pauses for too much dirt.
+    /// </summary>
+    [Fact]
+    public async Task Synchronous_calls_need_no_thread_of_the_pool()
+    {
+        using ScratchDirectory directory = new();
+        using PageCache cache = new(new PageCacheOptions { MemoryLimit = TestCache.Smallest, DirtyBackgroundRatio = 0.05, DirtyLimitRatio = 0.1 });
+        Mapping mapping = await cache.OpenAsync(directory.File("a"));
+        for (int page = 0; page < 300; page++)
+        {
+            using PageWriteLease lease = mapping.WriteNew(page);
+            BitConverter.TryWriteBytes(lease.Span, 0L);
+            lease.MarkDirty();
+        }
+
+        int probes = 0;
+        List<Exception> errors = [];
+        using (StarvedThreadPool starved = new())
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(_ => Interlocked.Increment(ref probes), null);
+            Thread[] threads = [.. Enumerable.Range(0, 4).Select(number => new Thread(() =>
+            {
+                try
+                {
+                    Random random = new(number);
+                    for (int i = 0; i < 500; i++)
+                    {
+                        // Page 0 is fought for; the rest misses.
+                        long page = i % 3 == 0 ? 0 : random.Next(300);
+                        using PageWriteLease lease = mapping.Write(page);
+                        BitConverter.TryWriteBytes(lease.Span, BitConverter.ToInt64(lease.Span) + 1);
+                        lease.MarkDirty();
+                    }
+
+                    for (int i = 0; i < 300; i++)
+                    {
+                        mapping.Read(i).Dispose();
+                        mapping.Pin(i).Dispose();
+                        _ = mapping.ReadOptimistic(299 - i).Validate();
+                    }
+                }
+                catch (Exception error)
+                {
+                    lock (errors)
+                    {
+                        errors.Add(error);
+                    }
+                }
+            }))];
+            foreach (Thread thread in threads)
+            {
+                thread.Start();
+            }
+
+            foreach (Thread thread in threads)
+            {
+                Assert.True(thread.Join(Wait.Patience), "a thread that uses no pool was held up by the pool");
+            }
+
+            Assert.Empty(errors);
+            Assert.Equal(0, probes);
+        }
+
+        long sum = 0;
+        for (int page = 0; page < 300; page++)
+        {
+            using PageReadLease lease = mapping.Read(page);
+            sum += BitConverter.ToInt64(lease.Span);
+        }
+
+        Assert.Equal(2000, sum);
+        Assert.True(cache.GetStatistics().ThrottledWrites > 0);
+        await mapping.CloseAsync().InTime();
+    }
+
+    /// <summary>A pause for too much dirt ends on the clock of the blocked thread itself, also when no write ever ends (WB-6).</summary>
+    [Fact]
+    public async Task A_throttled_thread_needs_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 400, memory: TestCache.Smallest, dirtyBackground: 0.05, dirtyLimit: 0.2);
+        test.Device.Hold = call => call.Operation == StorageCache.IO.BlockOperation.Write;
+        bool done;
+        using (StarvedThreadPool starved = new())
+        {
+            Thread writer = new(() =>
+            {
+                for (int page = 0; page < 20; page++)
+                {
+                    test.Fill(page, 1);
+                }
+            });
+            writer.Start();
+            done = writer.Join(TimeSpan.FromSeconds(10));
+        }
+
+        Assert.True(done, "the writer was held up by the pool");
+        Assert.True(test.Cache.GetStatistics().ThrottledWrites > 0);
+        test.Device.ReleaseAll();
+    }
+}
