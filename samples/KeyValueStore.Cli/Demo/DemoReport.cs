@@ -1,0 +1,80 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace StorageCache.KeyValueStore.Cli.Demo;
+
+/// <summary>The demonstration's tables.</summary>
+internal static class DemoReport
+{
+    private const double Megabyte = 1_000_000;
+
+    public static void WriteStore(KeyValueStoreStatistics statistics)
+    {
+        Table table = Terminal.CreateTable("the store", "entries", "height", "leaves", "branches", "overflow", "free", "page size", "file MB");
+        table.AddRow(
+            Number(statistics.Entries), Number(statistics.Height), Number(statistics.LeafPages), Number(statistics.BranchPages),
+            Number(statistics.OverflowPages), Number(statistics.FreePages), Number(statistics.PageSize),
+            Decimal(statistics.PageCount * (double)statistics.PageSize / Megabyte));
+        Terminal.Output.Write(table);
+    }
+
+    public static void WritePhases(IReadOnlyList<Phase> phases)
+    {
+        Table table = Terminal.CreateTable("the phases", "phase", "seconds", "MB/s", "hits", "misses", "hit ratio", "evictions", "MB read", "MB written");
+        foreach (Phase phase in phases)
+        {
+            PageCacheStatistics from = phase.Before;
+            PageCacheStatistics to = phase.After;
+            double speed = phase.Bytes / Megabyte / Math.Max(phase.Duration.TotalSeconds, 1e-6);
+            table.AddRow(
+                phase.Name, Decimal(phase.Duration.TotalSeconds), phase.Bytes == 0 ? "" : Decimal(speed),
+                Number(to.Hits - from.Hits), Number(to.Misses - from.Misses), Ratio(to.Hits - from.Hits, to.Misses - from.Misses),
+                Number(to.Evictions - from.Evictions), Decimal((to.BytesRead - from.BytesRead) / Megabyte), Decimal((to.BytesWritten - from.BytesWritten) / Megabyte));
+        }
+
+        Terminal.Output.Write(table);
+    }
+
+    public static void WriteCache(PageCacheStatistics statistics, long limit)
+    {
+        Table table = Terminal.CreateTable("the cache", "", "");
+        table.HideHeaders();
+        Add("memory limit (bytes)", Number(limit));
+        Add("hits", Number(statistics.Hits));
+        Add("misses", Number(statistics.Misses));
+        Add("hit ratio", Ratio(statistics.Hits, statistics.Misses));
+        Add("evictions", Number(statistics.Evictions));
+        Add("reads", Number(statistics.Reads));
+        Add("bytes read", Number(statistics.BytesRead));
+        Add("writes", Number(statistics.Writes));
+        Add("bytes written", Number(statistics.BytesWritten));
+        Add("breaks", Number(statistics.Breaks));
+        Add("waits", Number(statistics.Waits));
+        Add("dirty pages left", Number(statistics.DirtyPages));
+        Terminal.Output.Write(table);
+
+        void Add(string name, string value) => table.AddRow(name, value);
+    }
+
+    /// <summary>Writes the peak of the resident set beside what it may be. True when it fits, or nobody knows.</summary>
+    public static bool WriteMemory(long? peak, long limit, long allowance)
+    {
+        if (peak is not { } bytes)
+        {
+            Console.WriteLine("peak resident set: not known on this system");
+            return true;
+        }
+
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"peak resident set: {bytes / Megabyte:N1} MB; allowed: cache limit {limit / Megabyte:N1} MB + {allowance / Megabyte:N0} MB = {(limit + allowance) / Megabyte:N1} MB"));
+        return bytes <= limit + allowance;
+    }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Decimal(double value) => value.ToString("N2", CultureInfo.InvariantCulture);
+
+    private static string Ratio(long hits, long misses) =>
+        hits + misses == 0 ? "" : ((double)hits / (hits + misses)).ToString("P2", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,31 @@
+namespace StorageCache.KeyValueStore.Cli;
+
+/// <summary>Turns what a command throws into one line on stderr and an exit code.</summary>
+internal static class ErrorReporting
+{
+    public static async Task<int> RunAsync(Func<Task<int>> command)
+    {
+        try
+        {
+            return await command();
+        }
+        catch (OperationCanceledException)
+        {
+            return Report("interrupted", ExitCode.Interrupted);
+        }
+        catch (ArgumentException exception)
+        {
+            return Report(exception.Message, ExitCode.Usage);
+        }
+        catch (Exception exception)
+        {
+            return Report(exception.Message, ExitCode.Failure);
+        }
+    }
+
+    public static int Report(string message, int exitCode)
+    {
+        Console.Error.WriteLine($"kv: {message.ReplaceLineEndings(" ")}");
+        return exitCode;
+    }
+}

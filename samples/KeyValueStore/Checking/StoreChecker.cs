@@ -1,0 +1,406 @@
+using System.IO.Hashing;
+using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Space;
+
+namespace StorageCache.KeyValueStore.Checking;
+
+/// <summary>One run of the check. The caller holds the writer lock.</summary>
+internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAllocator allocator, TreeCounts expected, IProgress<CheckProgress>? progress)
+{
+    private const int ProgressInterval = 256;
+
+    private readonly PageUse[] _uses = new PageUse[allocator.PageCount];
+    private readonly List<CheckProblem> _problems = [];
+    private readonly Stack<PendingPage> _pending = new();
+    private readonly List<(long Page, OverflowReference Value)> _values = [];
+    private readonly OverflowReadAhead _readAhead = new(mapping, limits);
+    private readonly byte[] _page = new byte[limits.PageSize];
+    private readonly int[] _cellOffsets = new int[limits.PageSize / TreeCell.HeaderSize];
+    private readonly int[] _cellSizes = new int[limits.PageSize / TreeCell.HeaderSize];
+    private TreeCounts _found = new(expected.Height, 0, 0, 0, 0, 0, 0);
+    private long _freePages;
+    private long _problemCount;
+    private long _checked;
+    private long _previousLeaf;
+    private long _previousLeafNext = -1;
+
+    public async ValueTask<CheckReport> RunAsync(CancellationToken cancellationToken)
+    {
+        await CheckMetaAsync(cancellationToken).ConfigureAwait(false);
+        _pending.Push(new PendingPage(MetaPage.RootPage, MetaPage.PageNumber, expected.Height - 1, [], null));
+        while (_pending.TryPop(out PendingPage next))
+        {
+            await CheckTreePageAsync(next, cancellationToken).ConfigureAwait(false);
+            foreach ((long page, OverflowReference value) in _values)
+            {
+                await CheckValueAsync(page, value, cancellationToken).ConfigureAwait(false);
+            }
+
+            _values.Clear();
+        }
+
+        if (_previousLeafNext > 0)
+        {
+            Report(_previousLeaf, $"it is the last leaf, but says that page {_previousLeafNext} is next");
+        }
+
+        await CheckFreeListAsync(cancellationToken).ConfigureAwait(false);
+        CheckUses();
+        CheckCounts();
+        progress?.Report(new CheckProgress(_checked, _uses.Length));
+        return new CheckReport(_uses.Length, _found.Entries, _problemCount, _problems);
+    }
+
+    private async ValueTask CheckMetaAsync(CancellationToken cancellationToken)
+    {
+        if (!Claim(MetaPage.PageNumber, MetaPage.PageNumber, PageUse.Meta) || !await LoadAsync(MetaPage.PageNumber, cancellationToken).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        if (!_page.AsSpan().StartsWith(MetaPage.Magic) || !MetaPage.HasChecksum(_page))
+        {
+            Report(MetaPage.PageNumber, "the meta page's magic or checksum is wrong");
+        }
+    }
+
+    private async ValueTask CheckTreePageAsync(PendingPage pending, CancellationToken cancellationToken)
+    {
+        if (!Claim(pending.Page, pending.Parent, PageUse.Tree) || !await LoadAsync(pending.Page, cancellationToken).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        TreePage page = new(_page);
+        if (!page.IsPlausible)
+        {
+            Report(pending.Page, $"it is no tree page, but page {pending.Parent} leads to it");
+            return;
+        }
+
+        if (page.Level != pending.Level)
+        {
+            Report(pending.Page, $"it is on level {page.Level}, where the tree has level {pending.Level}: the depth is not uniform");
+            return;
+        }
+
+        if (!CheckCells(pending, page))
+        {
+            return;
+        }
+
+        if (page.Level == 0)
+        {
+            CheckLeaf(pending, page);
+        }
+        else
+        {
+            PushChildren(pending, page);
+        }
+    }
+
+    /// <summary>KV-1 and KV-2: cells inside the page, apart from each other, in order, within the bounds; KV-4: the fill.</summary>
+    private bool CheckCells(in PendingPage pending, TreePage page)
+    {
+        int heapStart = PageHeader.HeapStart(_page);
+        int used = PageHeader.DeadBytes(_page);
+        int footprint = 0;
+        TreeCell previous = default;
+        if (page.Count > _cellOffsets.Length)
+        {
+            Report(pending.Page, $"it cannot have {page.Count} cells");
+            return false;
+        }
+
+        for (int i = 0; i < page.Count; i++)
+        {
+            if (!page.TryGetCell(i, out TreeCell cell))
+            {
+                Report(pending.Page, $"cell {i} lies outside the page");
+                return false;
+            }
+
+            bool isMinusInfinity = page.Level > 0 && i == 0;
+            if (isMinusInfinity && !cell.Key.IsEmpty)
+            {
+                Report(pending.Page, "its first separator is not empty");
+            }
+
+            if (i > 0 && previous.Key.SequenceCompareTo(cell.Key) >= 0)
+            {
+                Report(pending.Page, $"the keys of cells {i - 1} and {i} are not in order");
+            }
+
+            if (!isMinusInfinity && cell.Key.SequenceCompareTo(pending.Lower) < 0)
+            {
+                Report(pending.Page, $"the key of cell {i} is less than the separator in page {pending.Parent}");
+            }
+
+            if (pending.Upper is not null && cell.Key.SequenceCompareTo(pending.Upper) >= 0)
+            {
+                Report(pending.Page, $"the key of cell {i} is not less than the next separator in page {pending.Parent}");
+            }
+
+            _cellOffsets[i] = page.OffsetOf(i);
+            _cellSizes[i] = cell.Footprint - TreeCell.SlotSize;
+            used += _cellSizes[i];
+            footprint += cell.Footprint;
+            previous = cell;
+        }
+
+        int slotsEnd = PageHeader.Size + (page.Count * TreeCell.SlotSize);
+        if (heapStart < slotsEnd || heapStart > limits.PageSize || used != limits.PageSize - heapStart || !CellsAreApart(page.Count, heapStart))
+        {
+            Report(pending.Page, "its cells overlap, or do not add up with its dead bytes");
+        }
+
+        bool mayBeEmptier = pending.Page == MetaPage.RootPage || pending.Upper is null;
+        if (!mayBeEmptier && footprint < limits.MinimumFill)
+        {
+            Report(pending.Page, $"it holds {footprint} bytes, less than the {limits.MinimumFill} that a page must hold");
+        }
+
+        int leastCells = page.Level > 0 ? 2 : pending.Page == MetaPage.RootPage ? 0 : 1;
+        if (page.Count < leastCells)
+        {
+            Report(pending.Page, $"it has {page.Count} cells, less than {leastCells}");
+        }
+
+        return true;
+    }
+
+    private bool CellsAreApart(int count, int heapStart)
+    {
+        Array.Sort(_cellOffsets, _cellSizes, 0, count);
+        int end = heapStart;
+        for (int i = 0; i < count; i++)
+        {
+            if (_cellOffsets[i] < end)
+            {
+                return false;
+            }
+
+            end = _cellOffsets[i] + _cellSizes[i];
+        }
+
+        return true;
+    }
+
+    /// <summary>KV-3: the links; and what the leaf refers to.</summary>
+    private void CheckLeaf(in PendingPage pending, TreePage page)
+    {
+        if (_previousLeafNext >= 0 && _previousLeafNext != pending.Page)
+        {
+            Report(_previousLeaf, $"it says that leaf {_previousLeafNext} is next; it is {pending.Page}");
+        }
+
+        if (page.Previous != _previousLeaf)
+        {
+            Report(pending.Page, $"it says that leaf {page.Previous} comes before it; it is {_previousLeaf}");
+        }
+
+        _previousLeaf = pending.Page;
+        _previousLeafNext = page.Next;
+        long keyBytes = 0;
+        long valueBytes = 0;
+        for (int i = 0; i < page.Count; i++)
+        {
+            page.TryGetCell(i, out TreeCell cell);
+            keyBytes += cell.Key.Length;
+            if (!cell.IsOverflow)
+            {
+                valueBytes += cell.Payload.Length;
+            }
+            else if (OverflowReference.TryRead(cell.Payload, out OverflowReference value))
+            {
+                valueBytes += value.Length;
+                _values.Add((pending.Page, value));
+            }
+            else
+            {
+                Report(pending.Page, $"the overflow reference of cell {i} is impossible");
+            }
+        }
+
+        _found = _found with
+        {
+            LeafPages = _found.LeafPages + 1,
+            Entries = _found.Entries + page.Count,
+            KeyBytes = _found.KeyBytes + keyBytes,
+            ValueBytes = _found.ValueBytes + valueBytes,
+        };
+    }
+
+    private void PushChildren(in PendingPage pending, TreePage page)
+    {
+        _found = _found with { BranchPages = _found.BranchPages + 1 };
+        byte[]? upper = pending.Upper;
+        for (int i = page.Count - 1; i >= 0; i--)
+        {
+            page.TryGetCell(i, out TreeCell cell);
+            byte[] lower = i == 0 ? pending.Lower : cell.Key.ToArray();
+            _pending.Push(new PendingPage(cell.Child, pending.Page, pending.Level - 1, lower, upper));
+            upper = lower;
+        }
+    }
+
+    /// <summary>KV-8: the chain of a value is complete, belongs to it alone and has its hash.</summary>
+    private async ValueTask CheckValueAsync(long leaf, OverflowReference value, CancellationToken cancellationToken)
+    {
+        XxHash3 hash = new();
+        long page = value.FirstPage;
+        long from = leaf;
+        int done = 0;
+        for (int index = 0; done < value.Length; index++)
+        {
+            if (!Claim(page, from, PageUse.Overflow))
+            {
+                return;
+            }
+
+            _readAhead.Advance(value, index, page);
+            if (!await LoadAsync(page, cancellationToken).ConfigureAwait(false))
+            {
+                return;
+            }
+
+            int length = Math.Min(value.Length - done, limits.OverflowPayload);
+            if (PageHeader.Kind(_page) != PageKind.Overflow
+                || PageHeader.FirstPage(_page) != value.FirstPage
+                || PageHeader.ChainIndex(_page) != index
+                || PageHeader.PayloadLength(_page) != length)
+            {
+                Report(page, $"it is not piece {index} of the value at page {value.FirstPage} that leaf {leaf} refers to");
+                return;
+            }
+
+            hash.Append(_page.AsSpan(PageHeader.Size, length));
+            done += length;
+            _found = _found with { OverflowPages = _found.OverflowPages + 1 };
+            from = page;
+            page = PageHeader.Next(_page);
+        }
+
+        if (from != value.LastPage)
+        {
+            Report(leaf, $"the value at page {value.FirstPage} ends at page {from}, not {value.LastPage}");
+        }
+
+        if (hash.GetCurrentHashAsUInt64() != value.Hash)
+        {
+            Report(value.FirstPage, $"the value that begins here, of leaf {leaf}, does not have its hash");
+        }
+    }
+
+    /// <summary>KV-9: the free list, and the chains on their way to it.</summary>
+    private async ValueTask CheckFreeListAsync(CancellationToken cancellationToken)
+    {
+        await CheckFreeChainAsync(allocator.FreeHead, allocator.FreePages, cancellationToken).ConfigureAwait(false);
+        foreach (OverflowReference chain in allocator.Detached)
+        {
+            await CheckFreeChainAsync(chain.FirstPage, limits.OverflowPages(chain.Length), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask CheckFreeChainAsync(long page, long count, CancellationToken cancellationToken)
+    {
+        long from = MetaPage.PageNumber;
+        for (long i = 0; i < count; i++)
+        {
+            if (!Claim(page, from, PageUse.Free) || !await LoadAsync(page, cancellationToken).ConfigureAwait(false))
+            {
+                return;
+            }
+
+            if (PageHeader.Kind(_page) is not (PageKind.Free or PageKind.Overflow))
+            {
+                Report(page, "it is on the free list, but is no free page");
+                return;
+            }
+
+            _freePages++;
+            from = page;
+            page = PageHeader.Next(_page);
+        }
+    }
+
+    /// <summary>KV-10: every page has exactly one use; that none has two was seen when they were claimed.</summary>
+    private void CheckUses()
+    {
+        for (int i = 0; i < _uses.Length; i++)
+        {
+            if (_uses[i] == PageUse.None)
+            {
+                Report(i, "nothing leads to it: it is neither tree, overflow nor free");
+            }
+        }
+    }
+
+    private void CheckCounts()
+    {
+        Compare("entries", expected.Entries, _found.Entries);
+        Compare("bytes of keys", expected.KeyBytes, _found.KeyBytes);
+        Compare("bytes of values", expected.ValueBytes, _found.ValueBytes);
+        Compare("leaf pages", expected.LeafPages, _found.LeafPages);
+        Compare("branch pages", expected.BranchPages, _found.BranchPages);
+        Compare("overflow pages", expected.OverflowPages, _found.OverflowPages);
+        Compare("free pages", allocator.FreePages + allocator.DetachedPages, _freePages);
+    }
+
+    private void Compare(string what, long counted, long found)
+    {
+        if (counted != found)
+        {
+            Report(MetaPage.PageNumber, $"the store counts {counted} {what}; there are {found}");
+        }
+    }
+
+    /// <summary>Notes a page's use. False, and a problem, when it is outside the file or has a use already.</summary>
+    private bool Claim(long page, long from, PageUse use)
+    {
+        if (page < 0 || page >= _uses.Length || (page == MetaPage.PageNumber && use != PageUse.Meta))
+        {
+            Report(from, $"it leads to page {page}, which is no page it may lead to");
+            return false;
+        }
+
+        if (_uses[page] != PageUse.None)
+        {
+            Report(page, $"it is used twice, as {_uses[page]} and as {use} (from page {from})");
+            return false;
+        }
+
+        _uses[page] = use;
+        return true;
+    }
+
+    private async ValueTask<bool> LoadAsync(long page, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (++_checked % ProgressInterval == 0)
+        {
+            progress?.Report(new CheckProgress(_checked, _uses.Length));
+        }
+
+        try
+        {
+            using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
+            lease.Span.CopyTo(_page);
+            return true;
+        }
+        catch (PageReadException exception)
+        {
+            Report(page, $"it cannot be read ({exception.Message})");
+            return false;
+        }
+    }
+
+    private void Report(long page, string message)
+    {
+        _problemCount++;
+        if (_problems.Count < CheckReport.MaximumProblems)
+        {
+            _problems.Add(new CheckProblem(page, message));
+        }
+    }
+}

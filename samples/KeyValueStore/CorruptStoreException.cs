@@ -1,0 +1,14 @@
+namespace StorageCache.KeyValueStore;
+
+/// <summary>A page is not what the pages that lead to it say, or a value does not have its hash.</summary>
+public sealed class CorruptStoreException : KeyValueStoreException
+{
+    internal CorruptStoreException(string path, long page, string problem)
+        : base(path, $"'{path}' is corrupt at page {page}: {problem}.")
+    {
+        Page = page;
+    }
+
+    /// <summary>The page where it showed.</summary>
+    public long Page { get; }
+}

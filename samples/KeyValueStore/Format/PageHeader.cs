@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+
+namespace StorageCache.KeyValueStore.Format;
+
+/// <summary>
+/// The 32 bytes at the start of every page but the meta page. All numbers are little-endian.
+/// </summary>
+/// <remarks>
+/// <code>
+/// offset  bytes  tree page                    overflow page             free page
+///      0      1  kind                         kind                      kind (Free, or Overflow: KV-9)
+///      1      1  level, 0 = leaf              0                         -
+///      2      2  cell count                   0                         -
+///      4      4  heap start (byte offset)     payload length (bytes)    -
+///      8      8  next leaf, 0 = none          next page, 0 = last       next free page, 0 = last
+///     16      8  previous leaf, 0 = none      first page of the value   -
+///     24      4  dead bytes in the heap       index in the value        -
+///     28      4  0                            0                         -
+/// </code>
+/// </remarks>
+internal static class PageHeader
+{
+    /// <summary>Bytes taken by the header.</summary>
+    public const int Size = 32;
+
+    private const int LevelOffset = 1;
+    private const int CountOffset = 2;
+    private const int LengthOffset = 4;
+    private const int NextOffset = 8;
+    private const int BackOffset = 16;
+    private const int IndexOffset = 24;
+
+    public static PageKind Kind(ReadOnlySpan<byte> page) => (PageKind)page[0];
+
+    public static int Level(ReadOnlySpan<byte> page) => page[LevelOffset];
+
+    public static int Count(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt16LittleEndian(page[CountOffset..]);
+
+    public static int HeapStart(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadInt32LittleEndian(page[LengthOffset..]);
+
+    public static long Next(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadInt64LittleEndian(page[NextOffset..]);
+
+    public static long Previous(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadInt64LittleEndian(page[BackOffset..]);
+
+    public static int DeadBytes(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadInt32LittleEndian(page[IndexOffset..]);
+
+    public static int PayloadLength(ReadOnlySpan<byte> page) => HeapStart(page);
+
+    public static long FirstPage(ReadOnlySpan<byte> page) => Previous(page);
+
+    public static int ChainIndex(ReadOnlySpan<byte> page) => DeadBytes(page);
+
+    public static void SetCount(Span<byte> page, int count) => BinaryPrimitives.WriteUInt16LittleEndian(page[CountOffset..], checked((ushort)count));
+
+    public static void SetHeapStart(Span<byte> page, int offset) => BinaryPrimitives.WriteInt32LittleEndian(page[LengthOffset..], offset);
+
+    public static void SetNext(Span<byte> page, long next) => BinaryPrimitives.WriteInt64LittleEndian(page[NextOffset..], next);
+
+    public static void SetPrevious(Span<byte> page, long previous) => BinaryPrimitives.WriteInt64LittleEndian(page[BackOffset..], previous);
+
+    public static void SetDeadBytes(Span<byte> page, int bytes) => BinaryPrimitives.WriteInt32LittleEndian(page[IndexOffset..], bytes);
+
+    public static void SetPayloadLength(Span<byte> page, int length) => SetHeapStart(page, length);
+
+    /// <summary>Writes the header of an empty tree page; the rest of the page is left as it is.</summary>
+    public static void InitializeTree(Span<byte> page, int level, long next, long previous)
+    {
+        page[..Size].Clear();
+        page[0] = (byte)(level == 0 ? PageKind.Leaf : PageKind.Branch);
+        page[LevelOffset] = checked((byte)level);
+        SetHeapStart(page, page.Length);
+        SetNext(page, next);
+        SetPrevious(page, previous);
+    }
+
+    /// <summary>Writes the header of an overflow page without a payload yet.</summary>
+    public static void InitializeOverflow(Span<byte> page, long firstPage, int index)
+    {
+        page[..Size].Clear();
+        page[0] = (byte)PageKind.Overflow;
+        SetPrevious(page, firstPage);
+        SetDeadBytes(page, index);
+    }
+
+    /// <summary>Writes the header of a page on the free list.</summary>
+    public static void InitializeFree(Span<byte> page, long next)
+    {
+        page[..Size].Clear();
+        page[0] = (byte)PageKind.Free;
+        SetNext(page, next);
+    }
+}

@@ -1,0 +1,20 @@
+namespace StorageCache.KeyValueStore.Format;
+
+/// <summary>What a page is; the first byte of every page but the meta page.</summary>
+internal enum PageKind : byte
+{
+    /// <summary>Never written: a page of zeroes is no page of the store.</summary>
+    None = 0,
+
+    /// <summary>A tree page of level 0: keys with their values.</summary>
+    Leaf = 1,
+
+    /// <summary>A tree page of level 1 and above: separators with their children.</summary>
+    Branch = 2,
+
+    /// <summary>A piece of a large value.</summary>
+    Overflow = 3,
+
+    /// <summary>A former tree page, on the free list.</summary>
+    Free = 4,
+}

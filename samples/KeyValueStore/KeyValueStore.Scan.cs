@@ -1,0 +1,199 @@
+using System.Runtime.CompilerServices;
+using StorageCache.KeyValueStore.Concurrency;
+using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Tree;
+
+namespace StorageCache.KeyValueStore;
+
+public sealed partial class KeyValueStore
+{
+    /// <summary>Gives the entries between two keys in order, either way.</summary>
+    /// <param name="options">Which entries; null means all, least key first.</param>
+    /// <param name="cancellationToken">Ends the scan.</param>
+    /// <remarks>
+    /// Beside writers each key comes at most once and in order, and a key that is there throughout does come; a scan is not a snapshot of
+    /// one moment. Between two entries it holds nothing, so it may be left half way or taken up much later.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A bound is too long, or the bounds are the wrong way round.</exception>
+    public IAsyncEnumerable<KeyValueEntry> ScanAsync(ScanOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        options ??= new ScanOptions();
+        options.Validate();
+        if (_gate.IsClosed)
+        {
+            Throw.Closed(Path);
+        }
+
+        return options.Reverse ? ScanBackwardAsync(options, cancellationToken) : ScanForwardAsync(options, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<KeyValueEntry> ScanForwardAsync(ScanOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        LeafSnapshot snapshot = new(PageSize);
+        ReadOnlyMemory<byte> from = options.From;
+        long remaining = options.Limit ?? long.MaxValue;
+        while (remaining > 0)
+        {
+            await ReadLeafAsync(new SeekTarget(SeekKind.Containing, from), snapshot, cancellationToken).ConfigureAwait(false);
+            int index = LowerBound(snapshot, from.Span, out int count);
+            PrefetchLeaf(PageHeader.Next(snapshot.Bytes));
+            for (; index < count && remaining > 0; index++)
+            {
+                (KeyValueEntry entry, bool isOverflow) = EntryAt(snapshot, index, options.KeysOnly);
+                if (!options.To.IsEmpty && entry.Key.Span.SequenceCompareTo(options.To.Span) >= 0)
+                {
+                    yield break;
+                }
+
+                if (await CompleteAsync(entry, isOverflow, options, cancellationToken).ConfigureAwait(false) is { } complete)
+                {
+                    remaining--;
+                    yield return complete;
+                }
+            }
+
+            Fences fences = snapshot.Fences;
+            if (!fences.HasUpper || (!options.To.IsEmpty && fences.Upper.Span.SequenceCompareTo(options.To.Span) >= 0))
+            {
+                yield break;
+            }
+
+            // The next leaf is found from the root again: a link taken from a copy may lead to a page that has been merged since,
+            // the bound between the leaves is true whatever has become of them.
+            ReadOnlyMemory<byte> next = fences.Upper.ToArray();
+            ThrowUnlessAscending(from.Span, next.Span, snapshot.Page);
+            from = next;
+        }
+    }
+
+    private async IAsyncEnumerable<KeyValueEntry> ScanBackwardAsync(ScanOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        LeafSnapshot snapshot = new(PageSize);
+        ReadOnlyMemory<byte> to = options.To;
+        long remaining = options.Limit ?? long.MaxValue;
+        while (remaining > 0)
+        {
+            SeekTarget target = new(to.IsEmpty ? SeekKind.Last : SeekKind.Before, to);
+            await ReadLeafAsync(target, snapshot, cancellationToken).ConfigureAwait(false);
+            int end = LowerBound(snapshot, to.Span, out int count);
+            PrefetchLeaf(PageHeader.Previous(snapshot.Bytes));
+            for (int index = (to.IsEmpty ? count : end) - 1; index >= 0 && remaining > 0; index--)
+            {
+                (KeyValueEntry entry, bool isOverflow) = EntryAt(snapshot, index, options.KeysOnly);
+                if (entry.Key.Span.SequenceCompareTo(options.From.Span) < 0)
+                {
+                    yield break;
+                }
+
+                if (await CompleteAsync(entry, isOverflow, options, cancellationToken).ConfigureAwait(false) is { } complete)
+                {
+                    remaining--;
+                    yield return complete;
+                }
+            }
+
+            Fences fences = snapshot.Fences;
+            if (!fences.HasLower || fences.Lower.Span.SequenceCompareTo(options.From.Span) <= 0)
+            {
+                yield break;
+            }
+
+            ReadOnlyMemory<byte> next = fences.Lower.ToArray();
+            if (!to.IsEmpty)
+            {
+                ThrowUnlessAscending(next.Span, to.Span, snapshot.Page);
+            }
+
+            to = next;
+        }
+    }
+
+    /// <summary>Copies the leaf that a target means, with its range.</summary>
+    private async ValueTask ReadLeafAsync(SeekTarget target, LeafSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        using OperationGate.Ticket ticket = Enter();
+        cancellationToken.ThrowIfCancellationRequested();
+        for (int attempt = 0; attempt < TreeReader.OptimisticAttempts; attempt++)
+        {
+            switch (TryReadLeaf(target, snapshot, out long missing))
+            {
+                case DescentStatus.Arrived:
+                    return;
+                case DescentStatus.Miss:
+                    await _mapping.ReadOptimisticAsync(missing, cancellationToken).ConfigureAwait(false);
+                    break;
+            }
+        }
+
+        using PageReadLease lease = await _reader.DescendCoupledAsync(target, snapshot.Fences, cancellationToken).ConfigureAwait(false);
+        lease.Span.CopyTo(snapshot.Bytes);
+        snapshot.Page = lease.Page;
+    }
+
+    private DescentStatus TryReadLeaf(in SeekTarget target, LeafSnapshot snapshot, out long missing)
+    {
+        DescentStatus status = _reader.TryDescend(target, snapshot.Fences, out OptimisticRead leaf, out missing);
+        if (status != DescentStatus.Arrived)
+        {
+            return status;
+        }
+
+        leaf.Span.CopyTo(snapshot.Bytes);
+        snapshot.Page = leaf.Page;
+        return leaf.Validate() ? DescentStatus.Arrived : DescentStatus.Restart;
+    }
+
+    private int LowerBound(LeafSnapshot snapshot, ReadOnlySpan<byte> key, out int count)
+    {
+        TreePage page = new(snapshot.Bytes);
+        count = page.Count;
+        return page.IsPlausible && page.TrySearch(key, out int index, out _) ? index : throw _reader.NotATreePage(snapshot.Page);
+    }
+
+    private (KeyValueEntry Entry, bool IsOverflow) EntryAt(LeafSnapshot snapshot, int index, bool keysOnly)
+    {
+        OverflowReference reference = default;
+        if (!new TreePage(snapshot.Bytes).TryGetCell(index, out TreeCell cell)
+            || (cell.IsOverflow && !OverflowReference.TryRead(cell.Payload, out reference)))
+        {
+            throw _reader.NotATreePage(snapshot.Page);
+        }
+
+        return cell.IsOverflow
+            ? (new KeyValueEntry(cell.Key.ToArray(), reference.Length, default), true)
+            : (new KeyValueEntry(cell.Key.ToArray(), cell.Payload.Length, keysOnly ? default : cell.Payload.ToArray()), false);
+    }
+
+    /// <summary>Reads the value that an entry lacks. Null when the key has been removed since its leaf was copied.</summary>
+    private async ValueTask<KeyValueEntry?> CompleteAsync(KeyValueEntry entry, bool isOverflow, ScanOptions options, CancellationToken cancellationToken)
+    {
+        if (!isOverflow || options.KeysOnly)
+        {
+            return entry;
+        }
+
+        byte[]? value = await GetCoreAsync(entry.Key, cancellationToken).ConfigureAwait(false);
+        return value is null ? null : new KeyValueEntry(entry.Key, value.Length, value);
+    }
+
+    /// <summary>Asks for the neighbour that the copied leaf names; only a hint, since it may be another page's neighbour by now.</summary>
+    private void PrefetchLeaf(long page)
+    {
+        if (page <= MetaPage.RootPage || page >= _allocator.PageCount)
+        {
+            return;
+        }
+
+        using OperationGate.Ticket ticket = Enter();
+        _mapping.Prefetch(page, 1);
+    }
+
+    /// <summary>A scan moves on strictly, so that not even a corrupt tree can make it go in a circle.</summary>
+    private void ThrowUnlessAscending(ReadOnlySpan<byte> low, ReadOnlySpan<byte> high, long page)
+    {
+        if (low.SequenceCompareTo(high) >= 0)
+        {
+            throw new CorruptStoreException(Path, page, "the separators around it are not in order");
+        }
+    }
+}

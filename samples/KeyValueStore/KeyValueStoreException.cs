@@ -1,0 +1,15 @@
+namespace StorageCache.KeyValueStore;
+
+/// <summary>A store's file could not be used, or its contents are not what they must be.</summary>
+/// <remarks>I/O errors below the store arrive as the cache's own <see cref="PageCacheException"/>.</remarks>
+public abstract class KeyValueStoreException : IOException
+{
+    private protected KeyValueStoreException(string path, string message)
+        : base(message)
+    {
+        Path = path;
+    }
+
+    /// <summary>The store's file.</summary>
+    public string Path { get; }
+}

@@ -1,0 +1,196 @@
+using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Space;
+
+namespace StorageCache.KeyValueStore.Tree;
+
+/// <summary>Finds the leaf for a key beside writers.</summary>
+/// <remarks>
+/// <para>
+/// The usual way is optimistic and version-coupled (KV-5): read the parent, validate it, take the child's version, validate the parent again,
+/// and only then read the child. A change of the tree holds all its pages exclusively until it is complete, so a reader that validates has
+/// walked one consistent tree.
+/// </para>
+/// <para>
+/// After <see cref="OptimisticAttempts"/> attempts the reader takes shared leases instead, parent before child, and lets go of the parent
+/// when it has the child. Writers lease in the same order, from the root down and from left to right, so that nobody waits in a circle (KV-7).
+/// </para>
+/// <para>Thread-safe; it writes nothing that others share.</para>
+/// </remarks>
+internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator allocator)
+{
+    /// <summary>Restarts and misses together after which a reader takes leases.</summary>
+    public const int OptimisticAttempts = 16;
+
+    /// <summary>Makes one optimistic attempt; never waits and does no I/O.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="fences">Receives the leaf's range; null when nobody needs it. Garbage unless the status is Arrived and the leaf validates.</param>
+    /// <param name="leaf">The leaf; its bytes must be validated after use. Whoever finds them impossible validates before calling it corruption.</param>
+    /// <param name="missing">With <see cref="DescentStatus.Miss"/>: the page to get.</param>
+    public DescentStatus TryDescend(in SeekTarget target, Fences? fences, out OptimisticRead leaf, out long missing)
+    {
+        missing = MetaPage.RootPage;
+        fences?.Reset();
+        if (!root.TryReadOptimistic(out leaf))
+        {
+            return DescentStatus.Miss;
+        }
+
+        int expectedLevel = -1;
+        while (true)
+        {
+            TreePage page = new(leaf.Span);
+            int level = page.Level;
+            bool plausible = page.IsPlausible && (expectedLevel < 0 || level == expectedLevel);
+            if (plausible && level == 0)
+            {
+                return DescentStatus.Arrived;
+            }
+
+            long child = 0;
+            plausible = plausible && page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index);
+            if (!leaf.Validate())
+            {
+                return DescentStatus.Restart;
+            }
+
+            if (!plausible || !IsTreePage(child))
+            {
+                throw NotATreePage(leaf.Page);
+            }
+
+            if (!mapping.TryReadOptimistic(child, out OptimisticRead next))
+            {
+                missing = child;
+                return DescentStatus.Miss;
+            }
+
+            // The child's version is only worth something when the parent still led there at a time after it was taken.
+            if (!leaf.Validate())
+            {
+                return DescentStatus.Restart;
+            }
+
+            leaf = next;
+            expectedLevel = level - 1;
+        }
+    }
+
+    /// <summary>Descends with shared leases; for a reader whose optimistic attempts keep failing.</summary>
+    /// <returns>The leaf, which the caller releases.</returns>
+    public async ValueTask<PageReadLease> DescendCoupledAsync(SeekTarget target, Fences? fences, CancellationToken cancellationToken)
+    {
+        fences?.Reset();
+        PageReadLease lease = await mapping.ReadAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
+        int expectedLevel = -1;
+        while (true)
+        {
+            PageReadLease parent = lease;
+            try
+            {
+                if (!TryStep(target, fences, lease.Span, ref expectedLevel, out long child))
+                {
+                    throw NotATreePage(lease.Page);
+                }
+
+                if (child == 0)
+                {
+                    parent = default;
+                    return lease;
+                }
+
+                lease = await mapping.ReadAsync(child, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (parent.IsHeld)
+                {
+                    parent.Dispose();
+                }
+            }
+        }
+    }
+
+    /// <summary>The same, blocking the calling thread.</summary>
+    public PageReadLease DescendCoupled(SeekTarget target, Fences? fences)
+    {
+        fences?.Reset();
+        PageReadLease lease = mapping.Read(MetaPage.RootPage);
+        int expectedLevel = -1;
+        while (true)
+        {
+            PageReadLease parent = lease;
+            try
+            {
+                if (!TryStep(target, fences, lease.Span, ref expectedLevel, out long child))
+                {
+                    throw NotATreePage(lease.Page);
+                }
+
+                if (child == 0)
+                {
+                    parent = default;
+                    return lease;
+                }
+
+                lease = mapping.Read(child);
+            }
+            finally
+            {
+                if (parent.IsHeld)
+                {
+                    parent.Dispose();
+                }
+            }
+        }
+    }
+
+    public CorruptStoreException NotATreePage(long page) => new(mapping.Path, page, "it is not the tree page that its parent says");
+
+    /// <summary>Looks at one page of a coupled descent; the child is 0 at the leaf.</summary>
+    private bool TryStep(in SeekTarget target, Fences? fences, ReadOnlySpan<byte> bytes, ref int expectedLevel, out long child)
+    {
+        child = 0;
+        TreePage page = new(bytes);
+        int level = page.Level;
+        if (!page.IsPlausible || (expectedLevel >= 0 && level != expectedLevel))
+        {
+            return false;
+        }
+
+        expectedLevel = level - 1;
+        return level == 0
+            || (page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index) && IsTreePage(child));
+    }
+
+    private static bool TrySetFences(Fences? fences, TreePage page, int index)
+    {
+        if (fences is null)
+        {
+            return true;
+        }
+
+        if (index > 0)
+        {
+            if (!page.TryGetCell(index, out TreeCell cell))
+            {
+                return false;
+            }
+
+            fences.SetLower(cell.Key);
+        }
+
+        if (index + 1 < page.Count)
+        {
+            if (!page.TryGetCell(index + 1, out TreeCell cell))
+            {
+                return false;
+            }
+
+            fences.SetUpper(cell.Key);
+        }
+
+        return true;
+    }
+
+    private bool IsTreePage(long page) => page > MetaPage.RootPage && page < allocator.PageCount;
+}

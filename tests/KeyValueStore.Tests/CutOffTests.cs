@@ -1,0 +1,237 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using Xunit;
+
+namespace StorageCache.KeyValueStore.Tests;
+
+public class CutOffTests
+{
+    [Fact]
+    public async Task A_file_copied_between_two_flushes_is_refused_and_one_copied_after_a_flush_is_whole()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        string midway = directory.File("midway.kv");
+        string flushed = directory.File("flushed.kv");
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { CacheSize = 2 << 20 }))
+        {
+            await FillAsync(store, 0, 1000);
+            await store.FlushAsync();
+            FileCopy.OfOpenFile(path, flushed);
+            await store.PutAsync(TestData.Key(1), TestData.Value(99, 10));
+            FileCopy.OfOpenFile(path, midway);
+        }
+
+        StoreNotCleanException exception = await Assert.ThrowsAsync<StoreNotCleanException>(async () => await KeyValueStore.OpenAsync(midway));
+        Assert.Equal(midway, exception.Path);
+        await using KeyValueStore copy = await KeyValueStore.OpenAsync(flushed);
+        Assert.Equal(1000, copy.Count);
+        await copy.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_truncated_file_is_refused_wherever_it_was_cut()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            await FillAsync(store, 0, 500);
+        }
+
+        long length = new FileInfo(path).Length;
+        string cut = directory.File("cut.kv");
+        foreach (long at in new[] { 1L, 119, 120, 4095, 4096, 8192, length / 2, length - 4096, length - 1 })
+        {
+            File.Copy(path, cut, overwrite: true);
+            using (FileStream file = new(cut, FileMode.Open))
+            {
+                file.SetLength(at);
+            }
+
+            await Assert.ThrowsAnyAsync<KeyValueStoreException>(async () => await KeyValueStore.OpenAsync(cut));
+            Assert.Equal(at, new FileInfo(cut).Length);
+        }
+
+        File.Copy(path, cut, overwrite: true);
+        using (FileStream file = new(cut, FileMode.Append))
+        {
+            file.Write(new byte[4096]);
+        }
+
+        await Assert.ThrowsAsync<CorruptStoreException>(async () => await KeyValueStore.OpenAsync(cut));
+    }
+
+    [Fact]
+    public async Task Every_flipped_bit_of_the_meta_page_is_noticed()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            await FillAsync(store, 0, 10);
+        }
+
+        byte[] good = await File.ReadAllBytesAsync(path);
+        for (int i = 0; i < 120; i++)
+        {
+            byte[] bad = [.. good];
+            bad[i] ^= (byte)(1 << (i % 8));
+            await File.WriteAllBytesAsync(path, bad);
+            await Assert.ThrowsAnyAsync<KeyValueStoreException>(async () =>
+                await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { CacheSize = 2 << 20 }));
+        }
+
+        await File.WriteAllBytesAsync(path, good);
+        await using KeyValueStore again = await KeyValueStore.OpenAsync(path);
+        await again.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task Each_reason_for_refusal_has_its_own_exception()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            await FillAsync(store, 0, 10);
+        }
+
+        byte[] good = await File.ReadAllBytesAsync(path);
+        await RefusesAsync<StoreNotCleanException>(16, 2, "in flux");
+        await RefusesAsync<CorruptStoreException>(16, 7, "state is 7");
+        await RefusesAsync<StoreFormatException>(8, 2, "version is 2");
+        await RefusesAsync<CorruptStoreException>(56, -1, "contradict");
+
+        await File.WriteAllBytesAsync(path, good);
+        StoreFormatException other = await Assert.ThrowsAsync<StoreFormatException>(async () =>
+            await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { PageSize = 8192 }));
+        Assert.Contains("4096 bytes, the cache's have 8192", other.Message, StringComparison.Ordinal);
+
+        async Task RefusesAsync<T>(int offset, int number, string reason)
+            where T : KeyValueStoreException
+        {
+            byte[] bad = [.. good];
+            BinaryPrimitives.WriteInt32LittleEndian(bad.AsSpan(offset), number);
+            if (offset == 56)
+            {
+                BinaryPrimitives.WriteInt64LittleEndian(bad.AsSpan(offset), number);
+            }
+
+            BinaryPrimitives.WriteUInt64LittleEndian(bad.AsSpan(112), XxHash3.HashToUInt64(bad.AsSpan(0, 112)));
+            await File.WriteAllBytesAsync(path, bad);
+            T exception = await Assert.ThrowsAsync<T>(async () => await KeyValueStore.OpenAsync(path));
+            Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
+            Assert.Equal(bad, await File.ReadAllBytesAsync(path));
+        }
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(3, false)]
+    [InlineData(100, false)]
+    [InlineData(5000, false)]
+    [InlineData(40_960, false)]
+    public async Task A_foreign_file_is_refused_and_left_as_it_was(int length, bool readOnly)
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File("foreign");
+        byte[] content = TestData.Value(length, length);
+        await File.WriteAllBytesAsync(path, content);
+        DateTime written = File.GetLastWriteTimeUtc(path);
+
+        await Assert.ThrowsAsync<StoreFormatException>(async () =>
+            await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { ReadOnly = readOnly }));
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(path));
+        Assert.Equal(written, File.GetLastWriteTimeUtc(path));
+    }
+
+    [Fact]
+    public async Task A_second_store_on_the_same_file_is_refused_and_the_first_goes_on()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 8 << 20 });
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(cache, path))
+        {
+            await FillAsync(store, 0, 10);
+            await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
+            await Assert.ThrowsAsync<MappingLockedException>(async () => await KeyValueStore.OpenAsync(path));
+            Assert.Equal(TestData.Value(3, 103), await store.GetAsync(TestData.Key(3)));
+        }
+
+        await using KeyValueStore again = await KeyValueStore.OpenAsync(cache, path);
+        Assert.Equal(10, again.Count);
+    }
+
+    [Fact]
+    public async Task Damage_is_reported_by_the_check_with_its_page_and_never_crashes_a_reader()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            await FillAsync(store, 0, 400);
+        }
+
+        byte[] good = await File.ReadAllBytesAsync(path);
+        int pages = good.Length / 4096;
+        Random random = new(17);
+        for (int round = 0; round < 30; round++)
+        {
+            byte[] bad = [.. good];
+            int page = random.Next(1, pages);
+            if (round % 2 == 0)
+            {
+                random.NextBytes(bad.AsSpan(page * 4096, 4096));
+            }
+            else
+            {
+                // The start of the page has something in every kind of page but a free one.
+                bad[(page * 4096) + random.Next(8)] ^= (byte)(1 << random.Next(8));
+            }
+
+            await File.WriteAllBytesAsync(path, bad);
+            await using KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { ReadOnly = true, CacheSize = 4 << 20 });
+            CheckReport report = await store.CheckAsync();
+            if (!IsHarmless(good, bad, page))
+            {
+                Assert.False(report.IsSound, $"round {round}: damage to page {page} was not noticed");
+                Assert.All(report.Problems, problem => Assert.InRange(problem.Page, 0, pages - 1));
+            }
+
+            for (int i = 0; i < 400; i += 7)
+            {
+                try
+                {
+                    await store.GetAsync(TestData.Key(i));
+                }
+                catch (CorruptStoreException)
+                {
+                }
+            }
+
+            try
+            {
+                await store.ScanAsync(new ScanOptions { Reverse = round % 4 == 0 }).ToListAsync();
+            }
+            catch (CorruptStoreException)
+            {
+            }
+        }
+    }
+
+    /// <summary>Bytes 1 to 3 of an overflow page mean nothing.</summary>
+    private static bool IsHarmless(byte[] good, byte[] bad, int page) =>
+        good[page * 4096] == 3 && good.AsSpan(page * 4096, 1).SequenceEqual(bad.AsSpan(page * 4096, 1))
+        && good.AsSpan((page * 4096) + 4, 4092).SequenceEqual(bad.AsSpan((page * 4096) + 4, 4092));
+
+    private static async Task FillAsync(KeyValueStore store, int from, int count)
+    {
+        for (int i = from; i < from + count; i++)
+        {
+            await store.PutAsync(TestData.Key(i), TestData.Value(i, i % 40 == 39 ? 12_000 : 100 + i % 100));
+        }
+    }
+}
