@@ -1,0 +1,3 @@
+using StorageCache.Workloads;
+
+return await WorkloadCommand.Create(WorkloadCatalog.All).Parse(args).InvokeAsync();
