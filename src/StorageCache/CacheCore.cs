@@ -264,7 +264,11 @@ internal sealed unsafe class CacheCore
     public bool DropPin(BufferHead* head)
     {
         int pins = Interlocked.Decrement(ref head->Pins);
-        Debug.Assert(pins >= 0, "pins are balanced (B-6)");
+        if (pins < 0)
+        {
+            Environment.FailFast("StorageCache: a pin was returned that is not held (a copy of a pin was disposed twice); the pin count is corrupt.");
+        }
+
         if (pins != 0)
         {
             return false;

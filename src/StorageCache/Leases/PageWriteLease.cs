@@ -42,7 +42,8 @@ public unsafe struct PageWriteLease : IDisposable
     }
 
     /// <summary>
-    /// The page's bytes, <see cref="Mapping.PageSize"/> of them. Bytes beyond the end of the file are not written to it.
+    /// The page's bytes, <see cref="Mapping.PageSize"/> of them. Bytes beyond the end of the file are to stay zero: they are
+    /// not written to it, and would show if it grew while the page is in memory.
     /// Valid until the lease is disposed of.
     /// </summary>
     /// <exception cref="InvalidOperationException">The lease is not held.</exception>

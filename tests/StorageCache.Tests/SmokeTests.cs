@@ -1,9 +1,0 @@
-using Xunit;
-
-namespace StorageCache.Tests;
-
-public class SmokeTests
-{
-    [Fact]
-    public void One() => Assert.Equal(1, 1);
-}
