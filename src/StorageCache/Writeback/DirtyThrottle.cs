@@ -61,7 +61,8 @@ internal sealed class DirtyThrottle : IDisposable
     /// <summary>Pauses a waiter that is about to dirty a clean page. Returns whether it is paused, and armed.</summary>
     public bool TryPause(PageWaiter waiter)
     {
-        if (!IsActive || waiter.Mapping.IsDirty(waiter.Page))
+        // While writes fail, no pause makes pages clean: a writer is to find out at the next flush, or when frames run out.
+        if (!IsActive || waiter.Mapping.IsBackingOff || waiter.Mapping.IsDirty(waiter.Page))
         {
             return false;
         }

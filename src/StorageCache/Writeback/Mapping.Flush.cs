@@ -27,11 +27,12 @@ public sealed partial class Mapping
     /// <exception cref="FlushFailedException">The sync failed. The mapping is <see cref="MappingState.Failed"/> from now on.</exception>
     /// <exception cref="MappingFailedException">An earlier flush failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (_state is MappingState.Closing or MappingState.Closed)
+        if (_state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed)
         {
             throw Throw.MakeClosed(this);
         }

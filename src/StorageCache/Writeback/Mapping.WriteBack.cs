@@ -39,7 +39,10 @@ public sealed unsafe partial class Mapping
     internal bool HasWorkForFlusher =>
         DirtyPages > 0
         && _state is MappingState.Open
-        && _core.Options.TimeProvider.GetTimestamp() >= Volatile.Read(ref _retryAt);
+        && !IsBackingOff;
+
+    /// <summary>Whether a write failed a short while ago, so that the background flusher lets the mapping alone.</summary>
+    internal bool IsBackingOff => _core.Options.TimeProvider.GetTimestamp() < Volatile.Read(ref _retryAt);
 
     /// <summary>Whether a page is resident and dirty.</summary>
     internal bool IsDirty(long page)
