@@ -10,7 +10,7 @@ namespace StorageCache;
 /// </content>
 public sealed unsafe partial class Mapping
 {
-    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. Blocks the calling thread, and no other, if that has to wait.</summary>
+    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Blocks the calling thread, and no other, if that has to wait.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
     /// <exception cref="CacheFullException">No frame came free in time.</exception>
@@ -59,7 +59,7 @@ public sealed unsafe partial class Mapping
         return taken;
     }
 
-    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. Completes synchronously if the page can be had at once.</summary>
+    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Completes synchronously if the page can be had at once.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
