@@ -44,8 +44,7 @@ internal sealed unsafe class CacheCore
         FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout);
         Loads = new PageLoadPool(this);
         Counters = new CacheCounters();
-        Hits = new StackStripedCounter();
-        PinnedPages = new StackStripedCounter();
+        Hits = new HitCounters();
         Protection = new FrameProtection(this);
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);
@@ -91,11 +90,8 @@ internal sealed unsafe class CacheCore
     /// <summary>What the cache has done.</summary>
     public CacheCounters Counters { get; }
 
-    /// <summary>How often a page was there.</summary>
-    public StackStripedCounter Hits { get; }
-
-    /// <summary>Pages whose pin count is above zero.</summary>
-    public StackStripedCounter PinnedPages { get; }
+    /// <summary>How often a page was there, and the pins that are held.</summary>
+    public HitCounters Hits { get; }
 
     /// <summary>Write protection.</summary>
     public FrameProtection Protection { get; }
@@ -247,35 +243,6 @@ internal sealed unsafe class CacheCore
         while (PageTables.QueuedLeaves > most && TryReclaimLeaf())
         {
         }
-    }
-
-    /// <summary>Adds a pin to a head.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddPin(BufferHead* head)
-    {
-        if (Interlocked.Increment(ref head->Pins) == 1)
-        {
-            PinnedPages.Add(1);
-        }
-    }
-
-    /// <summary>Takes a pin from a head. Returns whether it was the last.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool DropPin(BufferHead* head)
-    {
-        int pins = Interlocked.Decrement(ref head->Pins);
-        if (pins < 0)
-        {
-            Environment.FailFast("StorageCache: a pin was returned that is not held (a copy of a pin was disposed twice); the pin count is corrupt.");
-        }
-
-        if (pins != 0)
-        {
-            return false;
-        }
-
-        PinnedPages.Add(-1);
-        return true;
     }
 
     /// <summary>Gives all physical memory back. Nothing may be in flight, and no lease held.</summary>

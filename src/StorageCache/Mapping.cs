@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using Nito.AsyncEx;
 using StorageCache.Buffers;
 using StorageCache.Diagnostics;
@@ -28,9 +27,10 @@ public sealed partial class Mapping : IAsyncDisposable
 {
     private readonly CacheCore _core;
     private readonly PageTable _table;
-    private readonly StackStripedCounter _hits;
+    private readonly HitCells _hits;
     private readonly DirtyThrottle _throttle;
     private readonly unsafe byte* _framesBase;
+    private readonly unsafe BufferHead* _heads;
     private readonly int _pageShift;
     private readonly int _number;
     private readonly int _stealLimit;
@@ -44,7 +44,8 @@ public sealed partial class Mapping : IAsyncDisposable
         _core = core;
         _number = number;
         _table = new PageTable(core.PageTables, number);
-        _hits = core.Hits;
+        _hits = core.Hits.Cells;
+        _heads = core.Heads.Base;
         _throttle = core.WriteBack.Throttle;
         _framesBase = core.Frames.Base;
         _pageShift = core.PageShift;
@@ -102,22 +103,10 @@ public sealed partial class Mapping : IAsyncDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal unsafe byte* AddressOf(uint frame) => _framesBase + ((long)frame << _pageShift);
 
-    /// <summary>
-    /// Has the processor fetch the page's first bytes while the latch is taken: an interlocked operation keeps later reads
-    /// waiting, and this is not one. If the frame changes meanwhile, the wrong bytes are fetched, and nothing is lost.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal unsafe void FetchAhead(Slot* slot)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch0(AddressOf(slot->Frame));
-        }
-    }
-
     /// <summary>Number of the page that a slot belongs to; to be trusted while the page is held.</summary>
     internal unsafe long PageOf(Slot* slot) => _core.PageTables.PageOf(slot);
 
     /// <summary>The buffer head of a page that is held.</summary>
-    internal unsafe BufferHead* HeadOf(Slot* slot) => _core.Heads[slot->Head];
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe BufferHead* HeadOf(Slot* slot) => _heads + slot->Head;
 }

@@ -17,7 +17,7 @@ public sealed partial class PageCache
 
         return new PageCacheStatistics
         {
-            Hits = _core.Hits.Value,
+            Hits = _core.Hits.Hits,
             Misses = _core.Counters.Misses,
             NewPages = _core.Counters.NewPages,
             Evictions = _core.Counters.Evictions,
@@ -37,7 +37,7 @@ public sealed partial class PageCache
             ReadErrors = _core.Counters.ReadErrors,
             WriteErrors = _core.Counters.WriteErrors,
             DirtyPages = _core.Counters.DirtyPages,
-            PinnedPages = _core.PinnedPages.Value,
+            PinsHeld = _core.Hits.PinsHeld,
             ResidentPages = resident,
             FrameCapacity = _core.FrameCapacity,
             MemoryUsed = _core.Budget.Used,

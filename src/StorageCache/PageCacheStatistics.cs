@@ -66,8 +66,8 @@ public readonly record struct PageCacheStatistics
     /// <summary>Pages that are dirty, plus writes of pages under way.</summary>
     public long DirtyPages { get; init; }
 
-    /// <summary>Pages that are pinned.</summary>
-    public long PinnedPages { get; init; }
+    /// <summary>Pins that are held; a page that is pinned twice counts twice.</summary>
+    public long PinsHeld { get; init; }
 
     /// <summary>Pages that are in memory.</summary>
     public long ResidentPages { get; init; }

@@ -35,6 +35,9 @@ internal sealed unsafe class HeadSlab
     /// <summary>Heads that were ever used have indices 1 to this.</summary>
     public uint HighWater => _slab.HighWater;
 
+    /// <summary>Where the head with index 0 would be; the hit path computes addresses itself.</summary>
+    public BufferHead* Base => _heads;
+
     /// <summary>The head with an index.</summary>
     public BufferHead* this[uint index]
     {

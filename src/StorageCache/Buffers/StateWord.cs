@@ -17,11 +17,11 @@ namespace StorageCache.Buffers;
 /// </remarks>
 internal static unsafe class StateWord
 {
-    /// <summary>Bits 0-15: how many shared leases are held.</summary>
+    /// <summary>Bits 0-15: how many shared leases are held. The two highest say that the count is full, or was taken below zero.</summary>
     public const ulong SharedMask = 0xFFFF;
 
-    /// <summary>The most shared leases a page can have at once; a further reader waits.</summary>
-    public const ulong SharedMax = SharedMask;
+    /// <summary>The most shared leases a page can have at once; a further reader waits. One bit, so that one test refuses it (B-10).</summary>
+    public const ulong SharedMax = 1 << 14;
 
     /// <summary>The page is exclusively latched.</summary>
     public const ulong Exclusive = 1UL << 16;
@@ -68,7 +68,10 @@ internal static unsafe class StateWord
     /// <summary>Bits 32-63.</summary>
     public const ulong VersionMask = 0xFFFF_FFFF_0000_0000;
 
-    private const ulong ReadRefused = Exclusive | HasWaiters;
+    /// <summary>Set in the count only by a release of a latch that nobody held.</summary>
+    private const ulong SharedUnderflow = 1 << 15;
+
+    private const ulong ReadRefused = Exclusive | HasWaiters | SharedMax;
     private const ulong WriteRefused = Exclusive | HasWaiters | Protected | SharedMask;
 
     /// <summary>Reads the word with acquire semantics: what is read after it is not older.</summary>
@@ -80,7 +83,7 @@ internal static unsafe class StateWord
     public static bool TryLockShared(Slot* slot)
     {
         ulong state = Load(slot);
-        while ((state & (ReadRefused | UpToDate)) == UpToDate && (state & SharedMask) != SharedMax)
+        while ((state & (ReadRefused | UpToDate)) == UpToDate)
         {
             ulong seen = Interlocked.CompareExchange(ref slot->State, (state + 1) | Referenced, state);
             if (seen == state)
@@ -131,30 +134,20 @@ internal static unsafe class StateWord
         return false;
     }
 
-    /// <summary>Gives a shared latch back. Returns the word as it is afterwards.</summary>
+    /// <summary>Gives a shared latch back. Returns whether <see cref="NeedsWake"/> is to be asked about the word afterwards.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong UnlockShared(Slot* slot)
+    public static bool UnlockShared(Slot* slot, out ulong state)
     {
-        ulong state = Interlocked.Decrement(ref slot->State);
-        if ((state & SharedMask) == SharedMask)
-        {
-            ThrowNotHeld();
-        }
-
-        return state;
+        state = Interlocked.Decrement(ref slot->State);
+        return (state & (HasWaiters | SharedUnderflow)) != 0;
     }
 
-    /// <summary>Gives the exclusive latch back and moves the version. Returns the word as it is afterwards.</summary>
+    /// <summary>Gives the exclusive latch back and moves the version. Returns whether <see cref="NeedsWake"/> is to be asked about the word afterwards.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ulong UnlockExclusive(Slot* slot)
+    public static bool UnlockExclusive(Slot* slot, out ulong state)
     {
-        ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive);
-        if ((state & Exclusive) != 0)
-        {
-            ThrowNotHeld();
-        }
-
-        return state;
+        state = Interlocked.Add(ref slot->State, VersionOne - Exclusive);
+        return (state & (HasWaiters | Exclusive)) != 0;
     }
 
     /// <summary>Turns the exclusive latch into a shared one and moves the version. Returns the word as it is afterwards.</summary>
@@ -163,16 +156,26 @@ internal static unsafe class StateWord
         ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive + 1);
         if ((state & SharedMask) != 1)
         {
-            ThrowNotHeld();
+            EndProcess();
         }
 
         return state;
     }
 
-    /// <summary>Whether the release that left <paramref name="state"/> behind has to look at the wait list.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool NeedsWake(ulong state) =>
-        (state & HasWaiters) != 0 && ((state & SharedMask) == 0 || (state & SharedMask) == SharedMax - 1);
+    /// <summary>
+    /// Whether the release that left <paramref name="state"/> behind has to look at the wait list. Ends the process if it
+    /// released what was not held.
+    /// </summary>
+    public static bool NeedsWake(ulong state)
+    {
+        ulong shared = state & SharedMask;
+        if ((state & (SharedUnderflow | Exclusive)) != 0)
+        {
+            EndProcess();
+        }
+
+        return (state & HasWaiters) != 0 && (shared == 0 || shared == SharedMax - 1);
+    }
 
     /// <summary>Whether a page in this state may be read without a latch.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -180,8 +183,15 @@ internal static unsafe class StateWord
 
     /// <summary>Whether what was read between the two states is what the page held throughout.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool IsUnchanged(ulong before, ulong after) =>
-        ((before ^ after) & (VersionMask | UpToDate)) == 0 && (after & Exclusive) == 0;
+    public static bool IsUnchanged(ulong before, ulong after)
+    {
+        Debug.Assert(IsReadable(before), "an optimistic read begins with a page that nobody is changing (B-2)");
+        return ((before ^ after) & (VersionMask | UpToDate | Exclusive)) == 0;
+    }
+
+    /// <summary>Whether the page's content and head are still those it had when its word was <paramref name="before"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasVersionOf(Slot* slot, ulong before) => (uint)(Load(slot) >> 32) == (uint)(before >> 32);
 
     /// <summary>Marks the page referenced, once per round of the clock: later calls find the bit and write nothing.</summary>
     public static void Reference(Slot* slot, ulong state)
@@ -190,10 +200,22 @@ internal static unsafe class StateWord
         Interlocked.CompareExchange(ref slot->State, state | Referenced, state);
     }
 
-    /// <summary>Sets the pinned bit of a page that is up to date and whose list lock is free.</summary>
-    public static bool TrySetPinned(Slot* slot, ulong state) =>
-        (state & (UpToDate | ListLock)) == UpToDate
-        && Interlocked.CompareExchange(ref slot->State, state | Pinned | Referenced, state) == state;
+    /// <summary>
+    /// Sees that the pinned bit of a page that is up to date, and whose list lock is free, is set. Returns the word with
+    /// it, or 0 where that cannot be had at once.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ulong TrySetPinned(Slot* slot)
+    {
+        const ulong Wanted = UpToDate | Pinned | Referenced;
+        ulong state = Load(slot);
+        return (state & (Wanted | ListLock)) == Wanted ? state : TrySetPinned(slot, state);
+    }
+
+    /// <summary>Whether a pin that was counted since <see cref="TrySetPinned(Slot*)"/> returned <paramref name="pinned"/> holds the page (B-6, B-11).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsStillPinned(Slot* slot, ulong pinned) =>
+        ((Load(slot) ^ pinned) & (VersionMask | UpToDate | Pinned | ListLock)) == 0;
 
     /// <summary>Sets bits; returns the word as it was before.</summary>
     public static ulong Set(Slot* slot, ulong bits) => Interlocked.Or(ref slot->State, bits);
@@ -264,6 +286,13 @@ internal static unsafe class StateWord
         (state & (UpToDate | Exclusive | Loading | Dirty | WriteBack | Protected | ListLock | SharedMask)) == UpToDate;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void ThrowNotHeld() =>
+    private static ulong TrySetPinned(Slot* slot, ulong state)
+    {
+        ulong pinned = state | Pinned | Referenced;
+        return (state & (UpToDate | ListLock)) == UpToDate && TryChange(slot, state, pinned) ? pinned : 0;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void EndProcess() =>
         Environment.FailFast("StorageCache: a page lease was returned that is not held (a copy of a lease was disposed twice); the latch state is corrupt.");
 }

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace StorageCache.Diagnostics;
 
 /// <summary>
-/// What happened, apart from hits (see <see cref="StackStripedCounter"/>): counters of the slow paths, changed by interlocked
+/// What happened, apart from hits (see <see cref="HitCells"/>): counters of the slow paths, changed by interlocked
 /// additions.
 /// </summary>
 internal sealed class CacheCounters

@@ -17,8 +17,16 @@ public sealed unsafe partial class Mapping
     /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    public OptimisticRead ReadOptimistic(long page) =>
-        TryReadOptimisticFast(page, out OptimisticRead read) ? read : ReadOptimisticSlow(page, _core.Options.LatchTimeout);
+    public OptimisticRead ReadOptimistic(long page)
+    {
+        ReadableSlot found = FindReadable(page);
+        if (found.Slot == null)
+        {
+            found = WaitForReadable(page, _core.Options.LatchTimeout);
+        }
+
+        return new OptimisticRead(this, found);
+    }
 
     /// <summary>As <see cref="ReadOptimistic(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -33,7 +41,13 @@ public sealed unsafe partial class Mapping
     public OptimisticRead ReadOptimistic(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
-        return TryReadOptimisticFast(page, out OptimisticRead read) ? read : ReadOptimisticSlow(page, timeout);
+        ReadableSlot found = FindReadable(page);
+        if (found.Slot == null)
+        {
+            found = WaitForReadable(page, timeout);
+        }
+
+        return new OptimisticRead(this, found);
     }
 
     /// <summary>Begins an optimistic read of a page that is in memory and not exclusively latched.</summary>
@@ -42,13 +56,16 @@ public sealed unsafe partial class Mapping
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
     public bool TryReadOptimistic(long page, out OptimisticRead read)
     {
-        if (TryReadOptimisticFast(page, out read))
+        ReadableSlot found = FindReadable(page);
+        if (found.Slot != null)
         {
+            read = new OptimisticRead(this, found);
             return true;
         }
 
         // A page that is not readable at this moment is exclusively latched or absent: there is nothing to try harder.
         Throw.IfNegativePage(page);
+        read = default;
         return false;
     }
 
@@ -63,10 +80,13 @@ public sealed unsafe partial class Mapping
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public ValueTask<OptimisticRead> ReadOptimisticAsync(long page, CancellationToken cancellationToken = default) =>
-        TryReadOptimisticFast(page, out OptimisticRead read)
-            ? new ValueTask<OptimisticRead>(read)
+    public ValueTask<OptimisticRead> ReadOptimisticAsync(long page, CancellationToken cancellationToken = default)
+    {
+        ReadableSlot found = FindReadable(page);
+        return found.Slot != null
+            ? new ValueTask<OptimisticRead>(new OptimisticRead(this, found))
             : ReadOptimisticSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+    }
 
     /// <summary>As <see cref="ReadOptimisticAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -83,12 +103,14 @@ public sealed unsafe partial class Mapping
     public ValueTask<OptimisticRead> ReadOptimisticAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         Throw.IfBadTimeout(timeout);
-        return TryReadOptimisticFast(page, out OptimisticRead read)
-            ? new ValueTask<OptimisticRead>(read)
+        ReadableSlot found = FindReadable(page);
+        return found.Slot != null
+            ? new ValueTask<OptimisticRead>(new OptimisticRead(this, found))
             : ReadOptimisticSlowAsync(page, timeout, cancellationToken);
     }
 
     /// <summary>Begins an optimistic read of a slot whose leaf the caller keeps alive by a pin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryReadOptimisticAt(Slot* slot, out OptimisticRead read)
     {
         ulong state = StateWord.Load(slot);
@@ -98,15 +120,14 @@ public sealed unsafe partial class Mapping
             return false;
         }
 
-        _hits.Increment();
-        read = new OptimisticRead(this, slot, AddressOf(slot->Frame), state);
+        read = new OptimisticRead(this, new ReadableSlot(slot, state));
         return true;
     }
 
     /// <summary>Turns a shared latch into an optimistic read.</summary>
     internal OptimisticRead ToOptimistic(Slot* slot)
     {
-        OptimisticRead read = new(this, slot, AddressOf(slot->Frame), StateWord.Load(slot));
+        OptimisticRead read = new(this, new ReadableSlot(slot, StateWord.Load(slot)));
         ReleaseShared(slot);
         return read;
     }
@@ -114,42 +135,42 @@ public sealed unsafe partial class Mapping
     /// <summary>
     /// A hit: look up, read the state, see that the look-up still holds (PT-5). Writes nothing, but for the reference bit of a page that the
     /// clock has passed since it was last used: without it the pages that everybody reads this way would be evicted.
+    /// Null if that needs more.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadOptimisticFast(long page, out OptimisticRead read)
+    private ReadableSlot FindReadable(long page)
     {
-        uint generation = _table.Generation;
-        Slot* slot = _table.Find(page);
+        PageTable table = _table;
+        uint generation = table.Generation;
+        Slot* slot = table.Find(page);
         if (slot != null)
         {
             ulong state = StateWord.Load(slot);
             if (StateWord.IsReadable(state))
             {
-                byte* data = AddressOf(slot->Frame);
                 if ((state & StateWord.Referenced) == 0)
                 {
                     StateWord.Reference(slot, state);
                 }
 
-                if (_table.IsCurrent(slot, page, generation))
+                if (table.IsCurrent(slot, page, generation))
                 {
-                    _hits.Increment();
-                    read = new OptimisticRead(this, slot, data, state);
-                    return true;
+                    _hits.Hit();
+                    return new ReadableSlot(slot, state);
                 }
             }
         }
 
-        read = default;
-        return false;
+        return default;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private OptimisticRead ReadOptimisticSlow(long page, TimeSpan timeout)
+    private ReadableSlot WaitForReadable(long page, TimeSpan timeout)
     {
-        Throw.IfNegativePage(page);
-        Slot* slot = AcquireBlocking(page, WaitMode.Shared, isNew: false, timeout);
-        return ToOptimistic(slot);
+        Slot* slot = WaitFor(page, WaitMode.Shared, timeout);
+        ReadableSlot found = new(slot, StateWord.Load(slot));
+        ReleaseShared(slot);
+        return found;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -17,8 +17,16 @@ public sealed unsafe partial class Mapping
     /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    public PagePin Pin(long page) =>
-        TryPinFast(page, out PagePin pin) ? pin : PinSlow(page, _core.Options.LatchTimeout);
+    public PagePin Pin(long page)
+    {
+        Slot* slot = PinResident(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Pin);
+        }
+
+        return new PagePin(this, slot);
+    }
 
     /// <summary>As <see cref="Pin(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -33,7 +41,13 @@ public sealed unsafe partial class Mapping
     public PagePin Pin(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
-        return TryPinFast(page, out PagePin pin) ? pin : PinSlow(page, timeout);
+        Slot* slot = PinResident(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Pin, timeout);
+        }
+
+        return new PagePin(this, slot);
     }
 
     /// <summary>Pins a page that is in memory.</summary>
@@ -42,13 +56,15 @@ public sealed unsafe partial class Mapping
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
     public bool TryPin(long page, out PagePin pin)
     {
-        if (TryPinFast(page, out pin))
+        Slot* slot = PinResident(page);
+        if (slot == null && !TryAcquireNow(page, WaitMode.Pin, out slot))
         {
-            return true;
+            pin = default;
+            return false;
         }
 
-        Throw.IfNegativePage(page);
-        return TryPinSlow(page, out pin);
+        pin = new PagePin(this, slot);
+        return true;
     }
 
     /// <summary>Pins a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
@@ -62,10 +78,13 @@ public sealed unsafe partial class Mapping
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public ValueTask<PagePin> PinAsync(long page, CancellationToken cancellationToken = default) =>
-        TryPinFast(page, out PagePin pin)
-            ? new ValueTask<PagePin>(pin)
+    public ValueTask<PagePin> PinAsync(long page, CancellationToken cancellationToken = default)
+    {
+        Slot* slot = PinResident(page);
+        return slot != null
+            ? new ValueTask<PagePin>(new PagePin(this, slot))
             : PinSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+    }
 
     /// <summary>As <see cref="PinAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -82,73 +101,56 @@ public sealed unsafe partial class Mapping
     public ValueTask<PagePin> PinAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         Throw.IfBadTimeout(timeout);
-        return TryPinFast(page, out PagePin pin)
-            ? new ValueTask<PagePin>(pin)
+        Slot* slot = PinResident(page);
+        return slot != null
+            ? new ValueTask<PagePin>(new PagePin(this, slot))
             : PinSlowAsync(page, timeout, cancellationToken);
     }
 
     /// <summary>
     /// A hit: where the page is pinned already, one interlocked addition to the head's count. The state is read again
-    /// afterwards: an evictor locks the word before it reads the count, so one of the two sees the other (B-6).
+    /// afterwards: an evictor locks the word before it reads the count, so one of the two sees the other (B-6). Null if
+    /// that needs more.
     /// </summary>
-    private bool TryPinFast(long page, out PagePin pin)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Slot* PinResident(long page)
     {
-        uint generation = _table.Generation;
-        Slot* slot = _table.Find(page);
+        PageTable table = _table;
+        uint generation = table.Generation;
+        Slot* slot = table.Find(page);
         if (slot != null)
         {
-            ulong state = StateWord.Load(slot);
-            const ulong Wanted = StateWord.UpToDate | StateWord.Pinned | StateWord.Referenced;
-            if ((state & (Wanted | StateWord.ListLock)) == Wanted || StateWord.TrySetPinned(slot, state))
+            ulong pinned = StateWord.TrySetPinned(slot);
+            uint index = slot->Head;
+
+            // Only if the version has not moved is that the index of a head, and not a shadow entry.
+            if (pinned != 0 && StateWord.HasVersionOf(slot, pinned))
             {
-                uint index = slot->Head;
-                if (((StateWord.Load(slot) ^ state) & (StateWord.VersionMask | StateWord.UpToDate)) == 0 && TryCountPin(slot, page, generation, index))
+                BufferHead* head = _heads + index;
+                Interlocked.Increment(ref head->Pins);
+                if (StateWord.IsStillPinned(slot, pinned) && table.IsCurrent(slot, page, generation))
                 {
-                    _hits.Increment();
-                    pin = new PagePin(this, slot);
-                    return true;
+                    _hits.HitAndPin();
+                    return slot;
                 }
+
+                UndoPin(head);
             }
         }
 
-        pin = default;
-        return false;
-    }
-
-    private bool TryCountPin(Slot* slot, long page, uint generation, uint index)
-    {
-        const ulong Wanted = StateWord.UpToDate | StateWord.Pinned;
-        BufferHead* head = _core.Heads[index];
-        _core.AddPin(head);
-        if ((StateWord.Load(slot) & (Wanted | StateWord.ListLock)) == Wanted && slot->Head == index && _table.IsCurrent(slot, page, generation))
-        {
-            return true;
-        }
-
-        // The head may be another page's by now, and that page may have lost its frame while our count stood there.
-        int mapping = head->Mapping;
-        long other = head->Page;
-        if (_core.DropPin(head))
-        {
-            _core.MappingAt(mapping)?.DetachIfEmpty(other);
-        }
-
-        return false;
-    }
-
-    private bool TryPinSlow(long page, out PagePin pin)
-    {
-        bool taken = TryAcquireNow(page, WaitMode.Pin, out Slot* slot);
-        pin = taken ? new PagePin(this, slot) : default;
-        return taken;
+        return null;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PagePin PinSlow(long page, TimeSpan timeout)
+    private void UndoPin(BufferHead* head)
     {
-        Throw.IfNegativePage(page);
-        Slot* slot = AcquireBlocking(page, WaitMode.Pin, isNew: false, timeout);
-        return new PagePin(this, slot);
+        // The head may be another page's by now, and that page may have lost its frame while our count stood there.
+        int mapping = head->Mapping;
+        long other = head->Page;
+        if (Interlocked.Decrement(ref head->Pins) == 0)
+        {
+            _core.MappingAt(mapping)?.DetachIfEmpty(other);
+        }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -17,8 +17,16 @@ public sealed unsafe partial class Mapping
     /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    public PageReadLease Read(long page) =>
-        TryReadFast(page, out PageReadLease lease) ? lease : ReadSlow(page, _core.Options.LatchTimeout);
+    public PageReadLease Read(long page)
+    {
+        Slot* slot = LatchShared(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Shared);
+        }
+
+        return new PageReadLease(this, slot);
+    }
 
     /// <summary>As <see cref="Read(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -33,7 +41,13 @@ public sealed unsafe partial class Mapping
     public PageReadLease Read(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
-        return TryReadFast(page, out PageReadLease lease) ? lease : ReadSlow(page, timeout);
+        Slot* slot = LatchShared(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Shared, timeout);
+        }
+
+        return new PageReadLease(this, slot);
     }
 
     /// <summary>Takes a read lease of a page that is in memory, if that needs no waiting.</summary>
@@ -42,13 +56,15 @@ public sealed unsafe partial class Mapping
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
     public bool TryRead(long page, out PageReadLease lease)
     {
-        if (TryReadFast(page, out lease))
+        Slot* slot = LatchShared(page);
+        if (slot == null && !TryAcquireNow(page, WaitMode.Shared, out slot))
         {
-            return true;
+            lease = default;
+            return false;
         }
 
-        Throw.IfNegativePage(page);
-        return TryReadSlow(page, out lease);
+        lease = new PageReadLease(this, slot);
+        return true;
     }
 
     /// <summary>Takes a read lease of a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
@@ -62,10 +78,13 @@ public sealed unsafe partial class Mapping
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public ValueTask<PageReadLease> ReadAsync(long page, CancellationToken cancellationToken = default) =>
-        TryReadFast(page, out PageReadLease lease)
-            ? new ValueTask<PageReadLease>(lease)
+    public ValueTask<PageReadLease> ReadAsync(long page, CancellationToken cancellationToken = default)
+    {
+        Slot* slot = LatchShared(page);
+        return slot != null
+            ? new ValueTask<PageReadLease>(new PageReadLease(this, slot))
             : ReadSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+    }
 
     /// <summary>As <see cref="ReadAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -82,17 +101,18 @@ public sealed unsafe partial class Mapping
     public ValueTask<PageReadLease> ReadAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         Throw.IfBadTimeout(timeout);
-        return TryReadFast(page, out PageReadLease lease)
-            ? new ValueTask<PageReadLease>(lease)
+        Slot* slot = LatchShared(page);
+        return slot != null
+            ? new ValueTask<PageReadLease>(new PageReadLease(this, slot))
             : ReadSlowAsync(page, timeout, cancellationToken);
     }
 
     /// <summary>Takes a read lease of a slot whose leaf the caller keeps alive by a pin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryReadAt(Slot* slot, out PageReadLease lease)
     {
         if (StateWord.TryLockShared(slot))
         {
-            _hits.Increment();
             lease = new PageReadLease(this, slot);
             return true;
         }
@@ -101,49 +121,32 @@ public sealed unsafe partial class Mapping
         return false;
     }
 
-    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation.</summary>
+    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation. Null if that needs more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadFast(long page, out PageReadLease lease)
+    private Slot* LatchShared(long page)
     {
-        uint generation = _table.Generation;
-        Slot* slot = _table.Find(page);
-        if (slot == null)
+        PageTable table = _table;
+        uint generation = table.Generation;
+        Slot* slot = table.Find(page);
+        if (slot != null)
         {
-            lease = default;
-            return false;
-        }
-
-        FetchAhead(slot);
-        if (StateWord.TryLockShared(slot))
-        {
-            if (_table.IsCurrent(slot, page, generation))
+            if (StateWord.TryLockShared(slot))
             {
-                _hits.Increment();
-                lease = new PageReadLease(this, slot);
-                return true;
-            }
+                if (table.IsCurrent(slot, page, generation))
+                {
+                    _hits.Hit();
+                    return slot;
+                }
 
-            ReleaseShared(slot);
+                UndoShared(slot);
+            }
         }
 
-        lease = default;
-        return false;
-    }
-
-    private bool TryReadSlow(long page, out PageReadLease lease)
-    {
-        bool taken = TryAcquireNow(page, WaitMode.Shared, out Slot* slot);
-        lease = taken ? new PageReadLease(this, slot) : default;
-        return taken;
+        return null;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageReadLease ReadSlow(long page, TimeSpan timeout)
-    {
-        Throw.IfNegativePage(page);
-        Slot* slot = AcquireBlocking(page, WaitMode.Shared, isNew: false, timeout);
-        return new PageReadLease(this, slot);
-    }
+    private void UndoShared(Slot* slot) => ReleaseShared(slot);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<PageReadLease> ReadSlowAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)

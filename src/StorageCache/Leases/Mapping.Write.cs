@@ -19,8 +19,16 @@ public sealed unsafe partial class Mapping
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
-    public PageWriteLease Write(long page) =>
-        TryWriteFast(page, out PageWriteLease lease) ? lease : WriteSlow(page, _core.Options.LatchTimeout);
+    public PageWriteLease Write(long page)
+    {
+        Slot* slot = LatchExclusive(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Exclusive);
+        }
+
+        return new PageWriteLease(this, slot);
+    }
 
     /// <summary>As <see cref="Write(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -37,7 +45,13 @@ public sealed unsafe partial class Mapping
     public PageWriteLease Write(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
-        return TryWriteFast(page, out PageWriteLease lease) ? lease : WriteSlow(page, timeout);
+        Slot* slot = LatchExclusive(page);
+        if (slot == null)
+        {
+            slot = WaitFor(page, WaitMode.Exclusive, timeout);
+        }
+
+        return new PageWriteLease(this, slot);
     }
 
     /// <summary>Takes the write lease of a page that is in memory, if that needs no waiting. Not held back by too many dirty pages.</summary>
@@ -50,13 +64,15 @@ public sealed unsafe partial class Mapping
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public bool TryWrite(long page, out PageWriteLease lease)
     {
-        if (TryWriteFast(page, out lease))
+        Slot* slot = LatchExclusive(page);
+        if (slot == null && !TryAcquireNow(page, WaitMode.Exclusive, out slot))
         {
-            return true;
+            lease = default;
+            return false;
         }
 
-        Throw.IfNegativePage(page);
-        return TryWriteSlow(page, out lease);
+        lease = new PageWriteLease(this, slot);
+        return true;
     }
 
     /// <summary>Takes the write lease of a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
@@ -72,10 +88,13 @@ public sealed unsafe partial class Mapping
     /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public ValueTask<PageWriteLease> WriteAsync(long page, CancellationToken cancellationToken = default) =>
-        TryWriteFast(page, out PageWriteLease lease)
-            ? new ValueTask<PageWriteLease>(lease)
+    public ValueTask<PageWriteLease> WriteAsync(long page, CancellationToken cancellationToken = default)
+    {
+        Slot* slot = LatchExclusive(page);
+        return slot != null
+            ? new ValueTask<PageWriteLease>(new PageWriteLease(this, slot))
             : WriteSlowAsync(page, _core.Options.LatchTimeout, cancellationToken);
+    }
 
     /// <summary>As <see cref="WriteAsync(long, CancellationToken)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
@@ -94,17 +113,18 @@ public sealed unsafe partial class Mapping
     public ValueTask<PageWriteLease> WriteAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         Throw.IfBadTimeout(timeout);
-        return TryWriteFast(page, out PageWriteLease lease)
-            ? new ValueTask<PageWriteLease>(lease)
+        Slot* slot = LatchExclusive(page);
+        return slot != null
+            ? new ValueTask<PageWriteLease>(new PageWriteLease(this, slot))
             : WriteSlowAsync(page, timeout, cancellationToken);
     }
 
     /// <summary>Takes the write lease of a slot whose leaf the caller keeps alive by a pin.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool TryWriteAt(Slot* slot, out PageWriteLease lease)
     {
         if (IsWritable && StateWord.TryLockExclusive(slot))
         {
-            _hits.Increment();
             lease = new PageWriteLease(this, slot);
             return true;
         }
@@ -133,50 +153,32 @@ public sealed unsafe partial class Mapping
 
     private bool IsWritable => !IsReadOnly && _state == MappingState.Open;
 
-    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation.</summary>
+    /// <summary>A hit: look up, latch, see that the look-up still holds (PT-5). One interlocked operation. Null if that needs more.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryWriteFast(long page, out PageWriteLease lease)
+    private Slot* LatchExclusive(long page)
     {
-        uint generation = _table.Generation;
-        Slot* slot = _table.Find(page);
-        if (slot == null || !IsWritable || _throttle.IsActive)
+        PageTable table = _table;
+        uint generation = table.Generation;
+        Slot* slot = table.Find(page);
+        if (slot != null && IsWritable && !_throttle.IsActive)
         {
-            lease = default;
-            return false;
-        }
-
-        FetchAhead(slot);
-        if (StateWord.TryLockExclusive(slot))
-        {
-            if (_table.IsCurrent(slot, page, generation))
+            if (StateWord.TryLockExclusive(slot))
             {
-                _hits.Increment();
-                lease = new PageWriteLease(this, slot);
-                return true;
-            }
+                if (table.IsCurrent(slot, page, generation))
+                {
+                    _hits.Hit();
+                    return slot;
+                }
 
-            ReleaseExclusive(slot);
+                UndoExclusive(slot);
+            }
         }
 
-        lease = default;
-        return false;
-    }
-
-    private bool TryWriteSlow(long page, out PageWriteLease lease)
-    {
-        ThrowIfNotWritable();
-        bool taken = TryAcquireNow(page, WaitMode.Exclusive, out Slot* slot);
-        lease = taken ? new PageWriteLease(this, slot) : default;
-        return taken;
+        return null;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private PageWriteLease WriteSlow(long page, TimeSpan timeout)
-    {
-        Throw.IfNegativePage(page);
-        Slot* slot = AcquireBlocking(page, WaitMode.Exclusive, isNew: false, timeout);
-        return new PageWriteLease(this, slot);
-    }
+    private void UndoExclusive(Slot* slot) => ReleaseExclusive(slot);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private ValueTask<PageWriteLease> WriteSlowAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)

@@ -22,15 +22,13 @@ public readonly unsafe struct OptimisticRead
 {
     private readonly Mapping? _mapping;
     private readonly Slot* _slot;
-    private readonly byte* _data;
     private readonly ulong _state;
 
-    internal OptimisticRead(Mapping mapping, Slot* slot, byte* data, ulong state)
+    internal OptimisticRead(Mapping mapping, ReadableSlot found)
     {
         _mapping = mapping;
-        _slot = slot;
-        _data = data;
-        _state = state;
+        _slot = found.Slot;
+        _state = found.State;
     }
 
     /// <summary>The page's number in its mapping; to be trusted only once validated.</summary>
@@ -39,7 +37,16 @@ public readonly unsafe struct OptimisticRead
 
     /// <summary>The page's bytes, <see cref="Mapping.PageSize"/> of them; may be torn until validated.</summary>
     /// <exception cref="InvalidOperationException">The read was never begun.</exception>
-    public ReadOnlySpan<byte> Span => MemoryMarshal.CreateReadOnlySpan(ref *_data, Owner.PageSize);
+    public ReadOnlySpan<byte> Span
+    {
+        get
+        {
+            // Whatever frame stands in the slot by now, its memory is mapped (B-3); if it is not the one that the read began
+            // with, the version has moved.
+            Mapping mapping = Owner;
+            return MemoryMarshal.CreateReadOnlySpan(ref *mapping.AddressOf(_slot->Frame), mapping.PageSize);
+        }
+    }
 
     private Mapping Owner
     {

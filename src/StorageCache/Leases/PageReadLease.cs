@@ -18,13 +18,11 @@ public unsafe struct PageReadLease : IDisposable
 {
     private Mapping? _mapping;
     private readonly Slot* _slot;
-    private readonly byte* _data;
 
     internal PageReadLease(Mapping mapping, Slot* slot)
     {
         _mapping = mapping;
         _slot = slot;
-        _data = mapping.AddressOf(slot->Frame);
     }
 
     /// <summary>Whether the lease is held: acquired and not yet disposed of.</summary>
@@ -51,7 +49,7 @@ public unsafe struct PageReadLease : IDisposable
         get
         {
             Check();
-            return MemoryMarshal.CreateReadOnlySpan(ref *_data, _mapping!.PageSize);
+            return MemoryMarshal.CreateReadOnlySpan(ref *_mapping!.AddressOf(_slot->Frame), _mapping.PageSize);
         }
     }
 

@@ -18,13 +18,11 @@ public unsafe struct PageWriteLease : IDisposable
 {
     private Mapping? _mapping;
     private readonly Slot* _slot;
-    private readonly byte* _data;
 
     internal PageWriteLease(Mapping mapping, Slot* slot)
     {
         _mapping = mapping;
         _slot = slot;
-        _data = mapping.AddressOf(slot->Frame);
     }
 
     /// <summary>Whether the lease is held: acquired and not yet disposed of.</summary>
@@ -52,7 +50,7 @@ public unsafe struct PageWriteLease : IDisposable
         get
         {
             Check();
-            return MemoryMarshal.CreateSpan(ref *_data, _mapping!.PageSize);
+            return MemoryMarshal.CreateSpan(ref *_mapping!.AddressOf(_slot->Frame), _mapping.PageSize);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
 using StorageCache.Mappings;
 using StorageCache.Waiting;
@@ -101,10 +102,29 @@ public sealed unsafe partial class Mapping
         }
     }
 
+    /// <summary>What a synchronous lease does when its page is not to be had at once, with the cache's own time-out.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Slot* WaitFor(long page, WaitMode mode) => WaitFor(page, mode, _core.Options.LatchTimeout);
+
+    /// <summary>What a synchronous lease does when its page is not to be had at once.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Slot* WaitFor(long page, WaitMode mode, TimeSpan timeout)
+    {
+        Throw.IfNegativePage(page);
+        return AcquireBlocking(page, mode, isNew: false, timeout);
+    }
+
     /// <summary>Takes a resident page now or not at all, even past waiters if they have not been passed too often.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool TryAcquireNow(long page, WaitMode mode, out Slot* acquired)
     {
         acquired = null;
+        Throw.IfNegativePage(page);
+        if (mode == WaitMode.Exclusive)
+        {
+            ThrowIfNotWritable();
+        }
+
         Slot* slot = _table.Enter(page, create: false, out _);
         if (slot == null)
         {
@@ -128,7 +148,7 @@ public sealed unsafe partial class Mapping
             return false;
         }
 
-        _hits.Increment();
+        _hits.Hit();
         acquired = slot;
         return true;
     }
@@ -137,7 +157,7 @@ public sealed unsafe partial class Mapping
     {
         if (!waiter.Missed && !waiter.IsInternal)
         {
-            _hits.Increment();
+            _hits.Hit();
         }
     }
 

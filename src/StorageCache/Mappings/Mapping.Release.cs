@@ -13,10 +13,9 @@ public sealed unsafe partial class Mapping
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReleaseShared(Slot* slot)
     {
-        ulong state = StateWord.UnlockShared(slot);
-        if (StateWord.NeedsWake(state))
+        if (StateWord.UnlockShared(slot, out ulong state))
         {
-            Wake(slot);
+            WakeIfNeeded(slot, state);
         }
     }
 
@@ -24,10 +23,9 @@ public sealed unsafe partial class Mapping
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReleaseExclusive(Slot* slot)
     {
-        ulong state = StateWord.UnlockExclusive(slot);
-        if ((state & StateWord.HasWaiters) != 0)
+        if (StateWord.UnlockExclusive(slot, out ulong state))
         {
-            Wake(slot);
+            WakeIfNeeded(slot, state);
         }
     }
 
@@ -42,15 +40,39 @@ public sealed unsafe partial class Mapping
     }
 
     /// <summary>Returns a pin. The last pin of a page that was truncated away takes its head along.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void ReleasePin(Slot* slot)
     {
-        if (_core.DropPin(HeadOf(slot)) && (StateWord.Load(slot) & (StateWord.UpToDate | StateWord.Loading)) == 0)
+        if (DropPin(HeadOf(slot)) && (StateWord.Load(slot) & (StateWord.UpToDate | StateWord.Loading)) == 0)
         {
             // If the head is still there, so is the leaf, and the number is right. If somebody else has taken it along,
             // this may be another page's number, and looking there does no harm.
             DetachIfEmpty(PageOf(slot));
         }
     }
+
+    /// <summary>Takes a pin from a head. Returns whether it was the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool DropPin(BufferHead* head)
+    {
+        int pins = Interlocked.Decrement(ref head->Pins);
+        _hits.Pin(-1);
+        if (pins > 0)
+        {
+            return false;
+        }
+
+        if (pins < 0)
+        {
+            EndProcessForPin();
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void EndProcessForPin() =>
+        Environment.FailFast("StorageCache: a pin was returned that is not held (a copy of a pin was disposed twice); the pin count is corrupt.");
 
     /// <summary>Returns what was granted to a waiter.</summary>
     private void ReleaseGrant(PageWaiter waiter)
@@ -75,8 +97,17 @@ public sealed unsafe partial class Mapping
         }
     }
 
-    /// <summary>Hands a buffer that was just released to those who wait for it.</summary>
+    /// <summary>What a release does that found more in the word than it took out.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WakeIfNeeded(Slot* slot, ulong state)
+    {
+        if (StateWord.NeedsWake(state))
+        {
+            Wake(slot);
+        }
+    }
+
+    /// <summary>Hands a buffer that was just released to those who wait for it.</summary>
     private void Wake(Slot* slot)
     {
         // The latch is gone, and the leaf with it perhaps, and so this may be another page's number. In that case the
@@ -175,12 +206,19 @@ public sealed unsafe partial class Mapping
         }
     }
 
+    /// <summary>Counts a pin on a head that cannot go away meanwhile.</summary>
+    private void AddPin(BufferHead* head)
+    {
+        Interlocked.Increment(ref head->Pins);
+        _hits.Pin(+1);
+    }
+
     /// <summary>Takes a page that is free for the mode; with the list lock held and waiters present nobody else can.</summary>
     private void TakeGranted(Slot* slot, WaitMode mode)
     {
         if (mode == WaitMode.Pin)
         {
-            _core.AddPin(HeadOf(slot));
+            AddPin(HeadOf(slot));
             StateWord.Set(slot, StateWord.Pinned);
             return;
         }
@@ -205,7 +243,7 @@ public sealed unsafe partial class Mapping
         BufferHead* head = HeadOf(slot);
         if (mode == WaitMode.Pin)
         {
-            _core.AddPin(head);
+            AddPin(head);
             StateWord.Set(slot, StateWord.Pinned | StateWord.Referenced);
             return true;
         }
@@ -243,7 +281,7 @@ public sealed unsafe partial class Mapping
 
     private static bool CouldTake(ulong state, WaitMode mode) => (state & StateWord.UpToDate) != 0 && mode switch
     {
-        WaitMode.Shared => (state & StateWord.Exclusive) == 0 && (state & StateWord.SharedMask) != StateWord.SharedMax,
+        WaitMode.Shared => (state & (StateWord.Exclusive | StateWord.SharedMax)) == 0,
         WaitMode.Exclusive => (state & (StateWord.Exclusive | StateWord.SharedMask)) == 0,
         _ => true,
     };

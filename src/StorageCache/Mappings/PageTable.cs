@@ -77,8 +77,11 @@ internal sealed unsafe partial class PageTable
     {
         // What was read of the slot was read before.
         Volatile.ReadBarrier();
-        return Volatile.Read(ref _generation) == generation || Find(page) == slot;
+        return Volatile.Read(ref _generation) == generation || IsStillAt(slot, page);
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool IsStillAt(Slot* slot, long page) => Find(page) == slot;
 
     /// <summary>Finds a page's slot, or null when the page has no leaf. Lock-free; writes nothing.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -93,11 +96,11 @@ internal sealed unsafe partial class PageTable
 
         while (shift != 0)
         {
-            node = Volatile.Read(ref ((nuint*)(node & ~ShiftMask))[(int)((ulong)page >> shift) & (EntriesPerNode - 1)]);
+            node = Volatile.Read(ref ((nuint*)(node & ~ShiftMask))[(nuint)((ulong)page >> shift) & (EntriesPerNode - 1)]);
             shift = (int)(node & ShiftMask);
         }
 
-        return node == 0 ? null : (Slot*)node + ((int)page & (SlotsPerLeaf - 1));
+        return node == 0 ? null : (Slot*)node + ((nuint)page & (SlotsPerLeaf - 1));
     }
 
     /// <summary>

@@ -25,13 +25,13 @@ public class PinTests
         }
 
         Assert.Equal(reads, test.Device.Reads);
-        Assert.Equal(20, test.Cache.GetStatistics().PinnedPages);
+        Assert.Equal(20, test.Cache.GetStatistics().PinsHeld);
         for (int i = 0; i < pins.Length; i++)
         {
             pins[i].Dispose();
         }
 
-        Assert.Equal(0, test.Cache.GetStatistics().PinnedPages);
+        Assert.Equal(0, test.Cache.GetStatistics().PinsHeld);
         test.Evict(0);
     }
 

@@ -83,7 +83,7 @@ public class CancellationTests
         gate.Dispose();
         await outer.InTime();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pin.InTime());
-        Assert.Equal(0, test.Cache.GetStatistics().PinnedPages);
+        Assert.Equal(0, test.Cache.GetStatistics().PinsHeld);
         test.Evict(7);
 
         async Task Outer()

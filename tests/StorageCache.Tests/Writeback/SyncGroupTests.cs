@@ -32,6 +32,10 @@ public class SyncGroupTests
                     Thread.SpinWait(random.Next(30));
                     source.SetResult();
                 }
+                else
+                {
+                    Thread.Yield();
+                }
             }
         });
         other.Start();
