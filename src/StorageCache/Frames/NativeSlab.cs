@@ -8,13 +8,17 @@ namespace StorageCache.Frames;
 /// </summary>
 internal sealed unsafe class NativeSlab
 {
-    private const long CommitStep = 256 << 10;
+    private const long SmallCommitStep = 256 << 10;
+
+    /// <summary>The kernel makes a 2 MiB page only of memory that is committed as a whole when it is first touched.</summary>
+    private const long HugeCommitStep = 2 << 20;
 
     private readonly MemoryRegion _region;
     private readonly Lock _growth = new();
     private readonly int _itemSize;
     private readonly byte* _links;
     private readonly uint _maximum;
+    private readonly long _commitStep;
     private NativeStack _free;
     private uint _highWater;
     private long _committed;
@@ -27,6 +31,7 @@ internal sealed unsafe class NativeSlab
     {
         _maximum = maximum;
         _itemSize = itemSize;
+        _commitStep = hugePages ? HugeCommitStep : SmallCommitStep;
         _region = MemoryRegion.Reserve((maximum + 1L) * itemSize, hugePages);
         Base = _region.Base;
         _links = Base + linkOffset;
@@ -89,7 +94,7 @@ internal sealed unsafe class NativeSlab
     {
         if (needed > _committed)
         {
-            long target = Math.Min(_region.Size, (needed + CommitStep - 1) / CommitStep * CommitStep);
+            long target = Math.Min(_region.Size, (needed + _commitStep - 1) / _commitStep * _commitStep);
             _region.Commit(_committed, target - _committed);
             _committed = target;
         }
