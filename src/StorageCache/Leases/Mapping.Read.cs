@@ -10,7 +10,7 @@ public sealed unsafe partial class Mapping
 {
     /// <summary>Takes a read lease of a page, reading the page in if it is not in memory. Blocks the calling thread, and no other, if that has to wait.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is out of its range.</exception>
     /// <exception cref="PageReadException">The page could not be read.</exception>
     /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
     /// <exception cref="CacheFullException">No frame came free in time.</exception>
@@ -31,13 +31,7 @@ public sealed unsafe partial class Mapping
     /// <summary>As <see cref="Read(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
-    /// <exception cref="PageReadException">The page could not be read.</exception>
-    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <inheritdoc cref="Read(long)" path="/exception"/>
     public PageReadLease Read(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
@@ -70,13 +64,7 @@ public sealed unsafe partial class Mapping
     /// <summary>Takes a read lease of a page, reading the page in if it is not in memory. Completes synchronously if the page can be had at once.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
-    /// <exception cref="PageReadException">The page could not be read.</exception>
-    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <inheritdoc cref="Read(long)" path="/exception"/>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask<PageReadLease> ReadAsync(long page, CancellationToken cancellationToken = default)
     {
@@ -90,13 +78,7 @@ public sealed unsafe partial class Mapping
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative.</exception>
-    /// <exception cref="PageReadException">The page could not be read.</exception>
-    /// <exception cref="PageTruncatedException">The page lies beyond the end of the file.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <inheritdoc cref="Read(long)" path="/exception"/>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask<PageReadLease> ReadAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {

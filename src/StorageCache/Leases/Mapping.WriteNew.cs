@@ -24,13 +24,7 @@ public sealed unsafe partial class Mapping
     /// <summary>As <see cref="WriteNew(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
-    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <inheritdoc cref="WriteNew(long)" path="/exception"/>
     public PageWriteLease WriteNew(long page, TimeSpan timeout)
     {
         Throw.IfBadTimeout(timeout);
@@ -62,13 +56,7 @@ public sealed unsafe partial class Mapping
     /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Completes synchronously if the page can be had at once.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
-    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <inheritdoc cref="WriteNew(long)" path="/exception"/>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask<PageWriteLease> WriteNewAsync(long page, CancellationToken cancellationToken = default) =>
         WriteNewCoreAsync(page, _core.Options.LatchTimeout, cancellationToken);
@@ -77,13 +65,7 @@ public sealed unsafe partial class Mapping
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
-    /// <exception cref="CacheFullException">No frame came free in time.</exception>
-    /// <exception cref="LatchTimeoutException">The page did not become available in time.</exception>
-    /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
-    /// <exception cref="MappingFailedException">The mapping has failed.</exception>
+    /// <inheritdoc cref="WriteNew(long)" path="/exception"/>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask<PageWriteLease> WriteNewAsync(long page, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
