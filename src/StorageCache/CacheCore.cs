@@ -4,6 +4,7 @@ using StorageCache.Buffers;
 using StorageCache.Diagnostics;
 using StorageCache.Frames;
 using StorageCache.Mappings;
+using StorageCache.Platform;
 using StorageCache.Protection;
 using StorageCache.Replacement;
 using StorageCache.Waiting;
@@ -41,6 +42,7 @@ internal sealed unsafe class CacheCore
         Heads = new HeadSlab((uint)Math.Min(int.MaxValue, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
+        OwnThread = new OwnThread("StorageCache tasks");
         FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout);
         Loads = new PageLoadPool(this);
         Counters = new CacheCounters();
@@ -80,6 +82,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Those who can wait.</summary>
     public WaiterPool<PageWaiter> Waiters { get; }
+
+    /// <summary>What must not wait for a thread of the pool runs here.</summary>
+    public OwnThread OwnThread { get; }
 
     /// <summary>Those who wait for a frame.</summary>
     public FrameQueue FrameQueue { get; }

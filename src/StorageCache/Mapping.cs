@@ -51,7 +51,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _pageShift = core.PageShift;
         _stealLimit = core.Options.StealLimit;
         _syncs = new SyncGroup(SyncAsync);
-        _length = device.Length;
+        _length = DeviceBoundary.LengthOf(device);
         _ownsDevice = ownsDevice;
         Device = device;
         Identity = identity;

@@ -88,7 +88,8 @@ public sealed partial class PageCache
     {
         _core.WriteBack.Stop();
         _core.Reclaimer.Stop();
-        _core.FrameQueue.Dispose();
+        _core.FrameQueue.Close();
         _engine.Dispose();
+        _core.OwnThread.Stop();
     }
 }

@@ -96,6 +96,7 @@ public sealed partial class PageCache
     /// <param name="options">How to open it; null for the defaults. Only <see cref="MappingOptions.ReadOnly"/> has an effect.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
+    /// <exception cref="IOException">The device does not say how long it is.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(IBlockDevice device, MappingOptions? options = null, CancellationToken cancellationToken = default)
     {

@@ -28,6 +28,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         Options = options;
         _engine = new ThreadIoEngine(options.IoThreads);
         _core = new CacheCore(this, options);
+        _core.OwnThread.Start();
         _core.Reclaimer.Start();
         _core.WriteBack.Start();
     }

@@ -4,27 +4,22 @@ namespace StorageCache.Frames;
 /// Those who wait for a frame, first in, first out, each with the same patience. Frames are handed over one to one; nobody
 /// is woken to compete. Thread-safe.
 /// </summary>
-internal sealed class FrameQueue : IDisposable
+internal sealed class FrameQueue
 {
     private readonly FramePool _frames;
     private readonly TimeProvider _time;
     private readonly TimeSpan _timeout;
     private readonly Lock _lock = new();
-    private readonly ITimer? _timer;
     private IFrameWaiter? _first;
     private IFrameWaiter? _last;
     private int _count;
-    private bool _isDisposed;
+    private bool _isClosed;
 
     public FrameQueue(FramePool frames, TimeProvider time, TimeSpan timeout)
     {
         _frames = frames;
         _time = time;
         _timeout = timeout;
-        if (timeout != Timeout.InfiniteTimeSpan)
-        {
-            _timer = time.CreateTimer(static state => ((FrameQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        }
     }
 
     /// <summary>How many wait.</summary>
@@ -36,7 +31,7 @@ internal sealed class FrameQueue : IDisposable
     /// </summary>
     public void Enqueue(IFrameWaiter waiter)
     {
-        bool isDisposed;
+        bool isClosed;
         lock (_lock)
         {
             if (waiter.FrameDeadline == 0)
@@ -70,15 +65,10 @@ internal sealed class FrameQueue : IDisposable
             }
 
             Volatile.Write(ref _count, _count + 1);
-            isDisposed = _isDisposed;
-            if (!isDisposed && ReferenceEquals(_first, waiter))
-            {
-                TimeSpan left = _time.GetElapsedTime(_time.GetTimestamp(), waiter.FrameDeadline);
-                _timer?.Change(left < TimeSpan.Zero ? TimeSpan.Zero : left + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
-            }
+            isClosed = _isClosed;
         }
 
-        if (isDisposed)
+        if (isClosed)
         {
             Abandon();
         }
@@ -171,22 +161,31 @@ internal sealed class FrameQueue : IDisposable
         }
     }
 
+    /// <summary>
+    /// Ends the wait of those whose time is up. The background eviction calls it every few milliseconds while somebody waits: a
+    /// timer would need a thread of the pool (T-1).
+    /// </summary>
+    public void ExpireDue()
+    {
+        if (Count != 0 && _timeout != Timeout.InfiniteTimeSpan)
+        {
+            Expire(all: false);
+        }
+    }
+
     /// <summary>Ends everybody's wait as if time were up.</summary>
     public void Abandon() => Expire(all: true);
 
     /// <summary>Ends everybody's wait, also that of those who still come.</summary>
-    public void Dispose()
+    public void Close()
     {
         lock (_lock)
         {
-            _isDisposed = true;
+            _isClosed = true;
         }
 
-        _timer?.Dispose();
         Abandon();
     }
-
-    private void OnTimer() => Expire(all: false);
 
     private void Expire(bool all)
     {
@@ -196,15 +195,8 @@ internal sealed class FrameQueue : IDisposable
             lock (_lock)
             {
                 waiter = _first;
-                if (waiter is null)
+                if (waiter is null || (!all && _time.GetTimestamp() < waiter.FrameDeadline))
                 {
-                    return;
-                }
-
-                long now = _time.GetTimestamp();
-                if (!all && now < waiter.FrameDeadline)
-                {
-                    _timer?.Change(_time.GetElapsedTime(now, waiter.FrameDeadline) + TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
                     return;
                 }
 

@@ -15,6 +15,14 @@ public class BlockIOException : IOException
         Errno = errno;
     }
 
+    /// <summary>Makes an exception with a cause of another kind.</summary>
+    internal BlockIOException(string message, int errno, Exception inner)
+        : base(message, inner)
+    {
+        Errno = errno;
+        HResult = errno;
+    }
+
     /// <summary>Linux error number, such as 5 for <c>EIO</c> and 28 for <c>ENOSPC</c>.</summary>
     public int Errno { get; }
 
@@ -27,6 +35,10 @@ public class BlockIOException : IOException
         operation == BlockOperation.Flush
             ? new($"Flush of '{device}' failed: {cause}.", errno)
             : new($"{operation} of {length} bytes at offset {offset} of '{device}' failed: {cause}.", errno);
+
+    /// <summary>A failed transfer whose device threw something that is no <see cref="IOException"/>.</summary>
+    internal static BlockIOException ForTransfer(BlockOperation operation, string device, long offset, long length, Exception inner, string cause) =>
+        new(ForTransfer(operation, device, offset, length, Platform.Errno.EIO, cause).Message, Platform.Errno.EIO, inner);
 
     /// <summary>A failure of anything but a transfer.</summary>
     /// <param name="what">What could not be done, as in "Cannot ... 'device'".</param>

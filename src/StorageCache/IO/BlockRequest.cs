@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
+using StorageCache.Platform;
 
 namespace StorageCache.IO;
 
@@ -9,13 +10,18 @@ namespace StorageCache.IO;
 /// A device completes a request exactly once, with <see cref="Complete"/> or <see cref="Fail"/>, from any thread, also from inside
 /// <see cref="IBlockDevice.Submit"/>. From that call on the request belongs to its owner again, who may already have reused it when the
 /// call returns: a device must not look at it, nor at its segments, afterwards (I/O-2). It should hold no lock while it completes.
+/// A device that throws instead has failed the request, and has given it back likewise (I/O-15).
 /// </para>
 /// <para>Thread safety: one party at a time holds a request: first its owner, from submission to completion the device, then its owner again.</para>
 /// </remarks>
 public abstract class BlockRequest
 {
-    private const int StateOwned = 0;
-    private const int StateArmed = 1;
+    /// <summary>Set in <see cref="_submission"/> from <see cref="Reset"/> to completion.</summary>
+    private const long Armed = 1;
+
+    /// <summary>What the completion of an owner has just thrown on this thread, on its way through the device.</summary>
+    [ThreadStatic]
+    private static Exception? s_ownersError;
 
     /// <summary>The pieces of memory; the first <see cref="_count"/> are in use.</summary>
     private readonly BlockSegment[] _segments;
@@ -23,8 +29,8 @@ public abstract class BlockRequest
     /// <summary>Segments in use.</summary>
     private int _count;
 
-    /// <summary><see cref="StateArmed"/> from <see cref="Reset"/> to completion, else <see cref="StateOwned"/>.</summary>
-    private int _state;
+    /// <summary>Number of the submission, times two, and whether it is <see cref="Armed"/>.</summary>
+    private long _submission;
 
     /// <summary>Makes a request with no operation yet; <see cref="Reset"/> comes first.</summary>
     /// <param name="capacity">The most segments it can carry, 0 or more.</param>
@@ -59,23 +65,28 @@ public abstract class BlockRequest
     /// <summary>The device that will carry the request out while an engine has it queued, else null.</summary>
     internal IBlockDevice? Device { get; set; }
 
+    /// <summary>Tells this submission from every other one of the request.</summary>
+    internal long Submission => Volatile.Read(ref _submission);
+
+    /// <summary>
+    /// Whether a device threw instead of completing the request. It may come back to it still, so the request is not to be used
+    /// again: only so is a late completion known for what it is (I/O-1).
+    /// </summary>
+    internal bool IsForsaken { get; private set; }
+
     /// <summary>Reports success.</summary>
     /// <param name="bytesTransferred">
     /// Read: 0 to <see cref="ByteCount"/>; fewer than asked means that the device ends there, and the cache fills the rest with zeros.
-    /// Write: <see cref="ByteCount"/>. Flush: 0.
+    /// Write: <see cref="ByteCount"/>. Flush: 0. With any other number the request fails: what was transferred is not known.
     /// </param>
     /// <exception cref="InvalidOperationException">The request is complete already, or was never prepared.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bytesTransferred"/> is not possible; the request is not completed.</exception>
     public void Complete(int bytesTransferred)
     {
-        int atLeast = Operation == BlockOperation.Write ? ByteCount : 0;
-        int atMost = Operation == BlockOperation.Flush ? 0 : ByteCount;
-        ArgumentOutOfRangeException.ThrowIfLessThan(bytesTransferred, atLeast);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytesTransferred, atMost);
+        IOException? error = CheckCount(bytesTransferred);
         Disarm();
 
         // The last thing done here: the owner may reuse the request before this call returns (I/O-2).
-        OnCompleted(bytesTransferred, null);
+        GiveBack(error is null ? bytesTransferred : 0, error);
     }
 
     /// <summary>Reports failure. How many bytes were transferred is not known.</summary>
@@ -83,12 +94,26 @@ public abstract class BlockRequest
     /// <exception cref="InvalidOperationException">The request is complete already, or was never prepared.</exception>
     public void Fail(IOException error)
     {
-        ArgumentNullException.ThrowIfNull(error);
+        // Null is a mistake of the device's, which must not leave the owner waiting for ever.
+        error ??= new BlockIOException($"{Operation} at offset {Offset} failed, and its device does not say why.", Errno.EIO);
         Disarm();
 
         // The last thing done here: the owner may reuse the request before this call returns (I/O-2).
-        OnCompleted(0, error);
+        GiveBack(0, error);
     }
+
+    /// <summary>Fails a submission whose device threw, unless the device had completed it before.</summary>
+    internal void Forsake(long submission, IBlockDevice device, Exception error)
+    {
+        if (TryDisarm(submission))
+        {
+            IsForsaken = true;
+            GiveBack(0, DeviceBoundary.Wrap(this, device, error));
+        }
+    }
+
+    /// <summary>Whether an exception that comes out of a device was thrown by an owner's completion.</summary>
+    internal static bool IsOwners(Exception error) => ReferenceEquals(error, s_ownersError);
 
     /// <summary>Runs once per submission, on the thread that completes the request. Must not throw and must not block.</summary>
     /// <param name="bytesTransferred">Bytes; see <see cref="Complete"/>. 0 on failure.</param>
@@ -114,7 +139,7 @@ public abstract class BlockRequest
         Offset = offset;
         ByteCount = 0;
         _count = 0;
-        Volatile.Write(ref _state, StateArmed);
+        Volatile.Write(ref _submission, (_submission | Armed) + 2);
     }
 
     /// <summary>Adds memory for the bytes that follow those of the segments so far.</summary>
@@ -123,7 +148,7 @@ public abstract class BlockRequest
     /// <exception cref="OverflowException">The request would carry 2 GiB or more.</exception>
     protected void Append(BlockSegment segment)
     {
-        if (_count == _segments.Length || _state != StateArmed)
+        if (_count == _segments.Length || (_submission & Armed) == 0)
         {
             ThrowCannotAppend();
         }
@@ -137,11 +162,43 @@ public abstract class BlockRequest
     // after the owner has prepared the request anew cannot be told from the first one of the new submission.
     private void Disarm()
     {
-        if (Interlocked.Exchange(ref _state, StateOwned) != StateArmed)
+        if (!TryDisarm(Submission))
         {
             throw new InvalidOperationException(
                 $"A {Operation} request at offset {Offset} was completed twice, or was completed without having been prepared.");
         }
+    }
+
+    private bool TryDisarm(long submission) =>
+        (submission & Armed) != 0
+        && Interlocked.CompareExchange(ref _submission, submission & ~Armed, submission) == submission;
+
+    private void GiveBack(int bytesTransferred, IOException? error)
+    {
+        try
+        {
+            OnCompleted(bytesTransferred, error);
+        }
+        catch (Exception thrown) when (NoteOwners(thrown))
+        {
+            throw;
+        }
+    }
+
+    // As a filter, which leaves the exception as it is.
+    private static bool NoteOwners(Exception error)
+    {
+        s_ownersError = error;
+        return false;
+    }
+
+    private BlockIOException? CheckCount(int bytesTransferred)
+    {
+        int atLeast = Operation == BlockOperation.Write ? ByteCount : 0;
+        int atMost = Operation == BlockOperation.Flush ? 0 : ByteCount;
+        return bytesTransferred >= atLeast && bytesTransferred <= atMost
+            ? null
+            : new BlockIOException($"{Operation} of {ByteCount} bytes at offset {Offset} was completed by its device as {bytesTransferred} bytes, which cannot be.", Errno.EIO);
     }
 
     [DoesNotReturn]

@@ -14,7 +14,7 @@ internal sealed class FlushRequest : BlockRequest
     public Task RunAsync(IBlockDevice device)
     {
         Reset(BlockOperation.Flush, 0);
-        device.Submit(this);
+        DeviceBoundary.Submit(device, this);
         return _done.Task;
     }
 

@@ -4,7 +4,8 @@ namespace StorageCache.IO;
 /// <remarks>
 /// <para>
 /// Rules for a device. It completes each request exactly once (I/O-1) and reports every failure of a transfer through
-/// <see cref="BlockRequest.Fail"/>: <see cref="Submit"/> and <see cref="Execute"/> do not throw for it (I/O-3). It transfers everything
+/// <see cref="BlockRequest.Fail"/>: <see cref="Submit"/> and <see cref="Execute"/> do not throw for it (I/O-3). If they throw all the
+/// same, the request has failed (I/O-15): the device does not touch its memory any more, and does not complete it. It transfers everything
 /// that was asked or fails, but for a read that reaches the end of the device (I/O-5). It never makes itself longer than the last byte
 /// that was written or <see cref="SetLengthAsync"/> asked for (I/O-6). A flush covers every write that was complete when the flush was
 /// submitted (I/O-7).

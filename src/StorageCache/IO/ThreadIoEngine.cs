@@ -169,7 +169,7 @@ internal sealed class ThreadIoEngine : IDisposable
         {
             IBlockDevice device = request.Device!;
             request.Device = null;
-            device.Execute(request);
+            DeviceBoundary.Execute(device, request);
         }
     }
 

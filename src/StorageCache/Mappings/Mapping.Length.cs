@@ -1,4 +1,5 @@
 using StorageCache.Buffers;
+using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.Waiting;
 
@@ -151,9 +152,9 @@ public sealed partial class Mapping
     {
         try
         {
-            if (Device.Length > length)
+            if (DeviceBoundary.LengthOf(Device) > length)
             {
-                await Device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+                await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(false);
             }
         }
         catch (IOException error)

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using StorageCache.Buffers;
 using StorageCache.Frames;
+using StorageCache.IO;
 using StorageCache.Mappings;
+using StorageCache.Platform;
 using StorageCache.Waiting;
 
 namespace StorageCache;
@@ -62,6 +64,12 @@ public sealed unsafe partial class Mapping
     /// <summary>Takes in what a read brought.</summary>
     internal void CompleteLoad(PageLoad load, int bytesTransferred, IOException? error)
     {
+        if (error is null && bytesTransferred < load.ByteCount && !IsAtEnd(load, bytesTransferred, out error) && error is null)
+        {
+            load.Start(isBlocking: false);
+            return;
+        }
+
         if (error is not null)
         {
             _core.Counters.ReadFailed();
@@ -81,6 +89,43 @@ public sealed unsafe partial class Mapping
 
         _core.Loads.Return(load);
         ready.Dispatch();
+    }
+
+    /// <summary>
+    /// Whether a read that brought less than was asked for ended where the device does. If not, zeros would pass for the
+    /// rest of the page (M-4). The device may have grown since the read ended, so it is read once more, and only one that
+    /// stops short of what it had before is in error.
+    /// </summary>
+    private bool IsAtEnd(PageLoad load, int bytesTransferred, out IOException? error)
+    {
+        error = null;
+        long end = load.Offset + bytesTransferred;
+        if (end >= ContentLength)
+        {
+            return true;
+        }
+
+        try
+        {
+            long length = DeviceBoundary.LengthOf(Device);
+            if (end >= length)
+            {
+                return true;
+            }
+
+            if (end < load.DeviceLength)
+            {
+                error = new BlockIOException($"Read of {load.ByteCount} bytes at offset {load.Offset} of '{Path}' ended at {end}, but the device is {length} bytes long.", Errno.EIO);
+            }
+
+            load.DeviceLength = length;
+        }
+        catch (IOException unknown)
+        {
+            error = unknown;
+        }
+
+        return false;
     }
 
     /// <summary>
@@ -205,11 +250,23 @@ public sealed unsafe partial class Mapping
 
         if (waiter is not null)
         {
-            load.SetIssuer(waiter);
+            if (load.IsForsaken)
+            {
+                // Its device may come back to it; the next try is another request.
+                PageLoad next = _core.Loads.RentSingle();
+                next.Prepare(this, slot, page, waiter, load.FrameAt(0));
+                _core.Loads.Return(load);
+                load = next;
+            }
+            else
+            {
+                load.SetIssuer(waiter);
+            }
+
             MoveToFront(head, waiter);
             StateWord.UnlockList(slot);
             ready.Dispatch();
-            ThreadPool.UnsafeQueueUserWorkItem(load, preferLocal: false);
+            load.StartElsewhere();
             return;
         }
 
@@ -228,7 +285,7 @@ public sealed unsafe partial class Mapping
         {
             PageLoad load = _core.Loads.RentSingle();
             load.Prepare(this, run.SlotAt(i), run.FirstPage + i, issuer: null, run.FrameAt(i));
-            ThreadPool.UnsafeQueueUserWorkItem(load, preferLocal: false);
+            load.StartElsewhere();
         }
 
         _core.Loads.Return(run);

@@ -43,6 +43,9 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     /// <summary>The issuer's arming at the time; it may have left since and wait for something else.</summary>
     public long IssuerTicket { get; private set; }
 
+    /// <summary>How long the device was known to be when the read began, in bytes; 0 if nobody has asked.</summary>
+    public long DeviceLength { get; set; }
+
     /// <inheritdoc/>
     public IFrameWaiter? NextFrameWaiter { get; set; }
 
@@ -83,6 +86,7 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
         Mapping = mapping;
         FirstPage = firstPage;
         FrameDeadline = 0;
+        DeviceLength = 0;
         Count = 0;
         Issuer = null;
         IsNew = false;
@@ -125,15 +129,21 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
 
         if (isBlocking)
         {
-            Mapping.Device.Execute(this);
+            DeviceBoundary.Execute(Mapping.Device, this);
         }
         else
         {
-            Mapping.Device.Submit(this);
+            DeviceBoundary.Submit(Mapping.Device, this);
         }
     }
 
-    /// <summary>Starts again, for the next waiter, after the read for the one before it failed.</summary>
+    /// <summary>
+    /// Starts again, elsewhere: a read that fails at once would otherwise start the next one deeper and deeper in the stack of
+    /// whoever submitted the first.
+    /// </summary>
+    public void StartElsewhere() => Mapping.Core.OwnThread.Enqueue(this);
+
+    /// <inheritdoc/>
     void IThreadPoolWorkItem.Execute() => Start(isBlocking: false);
 
     /// <inheritdoc/>

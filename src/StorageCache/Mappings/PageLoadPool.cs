@@ -28,7 +28,11 @@ internal sealed class PageLoadPool
     {
         lock (_lock)
         {
-            (load.MaximumPages == 1 ? _singles : _runs).Push(load);
+            if (!load.IsForsaken)
+            {
+                (load.MaximumPages == 1 ? _singles : _runs).Push(load);
+            }
+
             _inUse--;
         }
     }

@@ -122,6 +122,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             }
 
             _core.FrameQueue.Pump();
+            _core.FrameQueue.ExpireDue();
             if (evicted == 0)
             {
                 // Everything is latched, pinned or on its way to the device; writes that complete kick us again.

@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace StorageCache.Waiting;
 
 /// <summary>
@@ -35,38 +37,33 @@ internal static class InlineResumption
         }
 
         s_running = true;
-        try
+        ExceptionDispatchInfo? thrown = null;
+        Waiter? next = waiter;
+        while (next is not null)
         {
-            Waiter? next = waiter;
-            do
+            try
             {
                 next.Run();
-                next = s_first;
-                if (next is not null)
+            }
+            catch (Exception error)
+            {
+                // Somebody's continuation threw. Those behind it have been resumed and run all the same: nobody else will run them.
+                thrown ??= ExceptionDispatchInfo.Capture(error);
+            }
+
+            next = s_first;
+            if (next is not null)
+            {
+                s_first = next.NextReady;
+                next.NextReady = null;
+                if (s_first is null)
                 {
-                    s_first = next.NextReady;
-                    next.NextReady = null;
-                    if (s_first is null)
-                    {
-                        s_last = null;
-                    }
+                    s_last = null;
                 }
             }
-            while (next is not null);
         }
-        finally
-        {
-            s_running = false;
 
-            // Only if somebody's continuation threw: those behind it must not wait for this thread to come by again.
-            for (Waiter? stranded = s_first; stranded is not null; stranded = s_first)
-            {
-                s_first = stranded.NextReady;
-                stranded.NextReady = null;
-                ThreadPool.UnsafeQueueUserWorkItem(stranded, preferLocal: false);
-            }
-
-            s_last = null;
-        }
+        s_running = false;
+        thrown?.Throw();
     }
 }

@@ -88,7 +88,7 @@ public sealed partial class Mapping
     /// </summary>
     private async Task GrowDeviceAsync(CancellationToken cancellationToken)
     {
-        if (Device.Length >= Length)
+        if (DeviceBoundary.LengthOf(Device) >= Length)
         {
             return;
         }
@@ -101,9 +101,9 @@ public sealed partial class Mapping
             try
             {
                 await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
-                if (Device.Length < length)
+                if (DeviceBoundary.LengthOf(Device) < length)
                 {
-                    await Device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+                    await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(false);
                 }
             }
             finally

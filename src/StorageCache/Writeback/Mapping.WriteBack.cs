@@ -299,7 +299,7 @@ public sealed unsafe partial class Mapping
                 _core.WriteBack.Borrow();
             }
 
-            ThreadPool.UnsafeQueueUserWorkItem(single, preferLocal: false);
+            single.SubmitElsewhere();
         }
 
         _writes.End(run);

@@ -148,7 +148,11 @@ internal sealed class WriteBackEngine
     {
         lock (_lock)
         {
-            (run.MaximumPages == 1 ? _singles : _runs).Push(run);
+            if (!run.IsForsaken)
+            {
+                (run.MaximumPages == 1 ? _singles : _runs).Push(run);
+            }
+
             _inUse--;
         }
     }

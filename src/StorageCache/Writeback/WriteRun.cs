@@ -92,8 +92,11 @@ internal sealed unsafe class WriteRun : BlockRequest, IThreadPoolWorkItem
             Append(new BlockSegment(frames.Address(_frames[i]), bytes));
         }
 
-        Mapping.Device.Submit(this);
+        DeviceBoundary.Submit(Mapping.Device, this);
     }
+
+    /// <summary>Submits the write from another thread: the caller completes a write, and may be the device inside its own submission.</summary>
+    public void SubmitElsewhere() => Mapping.Core.OwnThread.Enqueue(this);
 
     /// <inheritdoc/>
     void IThreadPoolWorkItem.Execute() => Submit();

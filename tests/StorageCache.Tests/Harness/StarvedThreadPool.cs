@@ -15,7 +15,8 @@ internal sealed class StarvedThreadPool : IDisposable
         ThreadPool.GetMaxThreads(out _workers, out _completion);
         ThreadPool.GetMinThreads(out _least, out _leastCompletion);
         ThreadPool.SetMinThreads(1, _leastCompletion);
-        ThreadPool.SetMaxThreads(Environment.ProcessorCount, _completion);
+        int most = Environment.ProcessorCount;
+        ThreadPool.SetMaxThreads(most, _completion);
         for (int i = 0; i < 64; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(
@@ -27,9 +28,9 @@ internal sealed class StarvedThreadPool : IDisposable
                 null);
         }
 
-        // The thread that calls may be one of the pool's, and the test runner may have some.
+        // The thread that calls may be one of the pool's, and the test runner may hold some: perhaps none is left to block.
         int before = -1;
-        while (_blocked == 0 || before != _blocked)
+        while (before != _blocked || ThreadPool.ThreadCount < most)
         {
             before = _blocked;
             Thread.Sleep(100);

@@ -31,21 +31,42 @@ public class BlockRequestTests
         Assert.Throws<InvalidOperationException>(() => request.Complete(0));
     }
 
+    /// <remarks>I/O-15.</remarks>
     [Fact]
-    public void An_impossible_count_of_bytes_is_refused_and_leaves_the_request_open()
+    public void An_impossible_count_of_bytes_fails_the_request()
     {
         using TestRequest read = TestRequest.Read(0, 2);
-        Assert.Throws<ArgumentOutOfRangeException>(() => read.Complete(8193));
-        Assert.Throws<ArgumentOutOfRangeException>(() => read.Complete(-1));
+        read.Complete(8193);
+        Assert.IsType<BlockIOException>(read.Error);
+        read.PrepareRead(0, 2);
+        read.Complete(-1);
+        Assert.IsType<BlockIOException>(read.Error);
+        read.PrepareRead(0, 2);
         read.Complete(8192);
+        Assert.Null(read.Error);
 
         using TestRequest write = TestRequest.Write(0, new byte[5000]);
-        Assert.Throws<ArgumentOutOfRangeException>(() => write.Complete(4096));
-        write.Complete(5000);
+        write.Complete(4096);
+        Assert.Contains("Write of 5000 bytes at offset 0 was completed by its device as 4096 bytes", write.Error!.Message, StringComparison.Ordinal);
+        Assert.Equal(0, write.BytesTransferred);
+        Assert.Throws<InvalidOperationException>(() => write.Complete(5000));
 
         using TestRequest flush = TestRequest.Flush();
-        Assert.Throws<ArgumentOutOfRangeException>(() => flush.Complete(1));
-        flush.Complete(0);
+        flush.Complete(1);
+        Assert.IsType<BlockIOException>(flush.Error);
+    }
+
+    [Fact]
+    public void What_the_owner_throws_goes_through_the_device_as_it_is()
+    {
+        MemoryBlockDevice device = new("memory", 4096);
+        using TestRequest request = TestRequest.Read(0, 1);
+        InvalidOperationException thrown = new();
+        request.WhenCompleted = () => throw thrown;
+        Assert.Same(thrown, Assert.Throws<InvalidOperationException>(() => DeviceBoundary.Submit(device, request)));
+        Assert.Same(thrown, Assert.Throws<InvalidOperationException>(() => DeviceBoundary.Execute(device, request.PrepareRead(0, 1))));
+        Assert.Equal(2, request.Completions);
+        Assert.Null(request.Error);
     }
 
     [Fact]

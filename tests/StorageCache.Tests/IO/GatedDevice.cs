@@ -8,6 +8,9 @@ internal sealed class GatedDevice : IBlockDevice
     private readonly Lock _lock = new();
     private int _running;
 
+    /// <summary>What carrying a request out throws.</summary>
+    public Exception? Fault { get; set; }
+
     public ManualResetEventSlim Gate { get; } = new(initialState: true);
 
     public int MostAtOnce { get; private set; }
@@ -45,6 +48,11 @@ internal sealed class GatedDevice : IBlockDevice
         lock (_lock)
         {
             _running--;
+        }
+
+        if (Fault is not null)
+        {
+            throw Fault;
         }
 
         request.Complete(request.Operation == BlockOperation.Flush ? 0 : request.ByteCount);

@@ -113,6 +113,28 @@ public class ThreadIoEngineTests
         engine.Dispose();
     }
 
+    /// <remarks>I/O-15.</remarks>
+    [Fact]
+    public void A_device_that_throws_fails_its_request_and_no_thread_ends()
+    {
+        using ThreadIoEngine engine = new(1);
+        GatedDevice device = new() { Fault = new InvalidOperationException() };
+        for (int i = 0; i < 3; i++)
+        {
+            using TestRequest request = TestRequest.Flush();
+            engine.Enqueue(request, device);
+            request.Wait();
+            Assert.Same(device.Fault, request.Error!.InnerException);
+        }
+
+        device.Fault = null;
+        using TestRequest good = TestRequest.Flush();
+        engine.Enqueue(good, device);
+        good.Wait();
+        Assert.Null(good.Error);
+        Assert.Single(device.Threads);
+    }
+
     [Fact]
     public void A_queued_request_can_be_neither_queued_again_nor_prepared_anew()
     {

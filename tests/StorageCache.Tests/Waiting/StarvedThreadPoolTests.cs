@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using StorageCache.Tests.IO;
 using Xunit;
@@ -108,4 +109,123 @@ public class StarvedThreadPoolTests
         Assert.True(test.Cache.GetStatistics().ThrottledWrites > 0);
         test.Device.ReleaseAll();
     }
+
+    /// <summary>Each failed read is tried again for the next in line, and by no thread of the pool (T-1, M-1).</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(int.MaxValue)]
+    public async Task Failing_reads_need_no_thread_of_the_pool(int failures)
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        int reads = 0;
+        int failed = 0;
+        int served = 0;
+        test.Device.Hold = _ => true;
+        test.Device.Fault = call => call.Operation == BlockOperation.Read && Interlocked.Increment(ref reads) <= failures ? ScriptedDevice.Eio(call) : null;
+        using (StarvedThreadPool starved = new())
+        {
+            Thread[] threads = Start(8, _ =>
+            {
+                try
+                {
+                    test.Mapping.Read(5).Dispose();
+                    Interlocked.Increment(ref served);
+                }
+                catch (PageReadException)
+                {
+                    Interlocked.Increment(ref failed);
+                }
+            });
+            test.WaitForWaiters(5, 8);
+            test.Device.ReleaseAll();
+            Join(threads);
+        }
+
+        Assert.Equal(Math.Min(failures, 8), failed);
+        Assert.Equal(8, failed + served);
+    }
+
+    /// <summary>The pages of a run that failed are read one by one, by no thread of the pool (T-1).</summary>
+    [Fact]
+    public async Task Narrowed_reads_need_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        test.Device.Hold = _ => true;
+        test.Device.Fault = call => call.Segments > 1 ? ScriptedDevice.Eio(call) : null;
+        test.Mapping.Prefetch(0, 8);
+        using (StarvedThreadPool starved = new())
+        {
+            Thread[] threads = Start(8, page => test.Mapping.Read(page).Dispose());
+            Wait.Until(() => Enumerable.Range(0, 8).All(page => test.WaitersOf(page) == 1), "all to stand in line");
+            test.Device.ReleaseAll();
+            Join(threads);
+        }
+    }
+
+    /// <summary>
+    /// Every write of more than one page fails, so the cache is made clean page by page. Those who bring pages in depend on it,
+    /// and it on no thread of the pool (T-1).
+    /// </summary>
+    [Fact]
+    public async Task Narrowed_writes_need_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000, memory: TestCache.Smallest);
+        test.Device.Fault = call => call.Segments > 1 ? ScriptedDevice.Eio(call) : null;
+        using (StarvedThreadPool starved = new())
+        {
+            Join(Start(1, _ =>
+            {
+                for (int page = 0; page < 400; page++)
+                {
+                    test.Fill(page, (byte)page);
+                }
+            }));
+        }
+
+        for (int page = 0; page < 400; page++)
+        {
+            Assert.Equal((byte)page, test.ByteOf(page));
+        }
+    }
+
+    /// <remarks>T-1.</remarks>
+    [Fact]
+    public async Task The_time_out_of_a_frame_needs_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000, memory: TestCache.Smallest, frameTimeout: TimeSpan.FromMilliseconds(50));
+        List<PagePin> pins = [];
+        while (test.Mapping.Prefetch(pins.Count, 1) == 1)
+        {
+            pins.Add(test.Mapping.Pin(pins.Count));
+        }
+
+        int full = 0;
+        using (StarvedThreadPool starved = new())
+        {
+            Join(Start(4, number =>
+            {
+                try
+                {
+                    test.Mapping.Read(500 + (number / 2)).Dispose();
+                }
+                catch (CacheFullException)
+                {
+                    Interlocked.Increment(ref full);
+                }
+            }));
+        }
+
+        Assert.Equal(4, full);
+        pins.ForEach(pin => pin.Dispose());
+    }
+
+    private static Thread[] Start(int count, Action<int> body)
+    {
+        Thread[] threads = [.. Enumerable.Range(0, count).Select(number => new Thread(() => body(number)) { IsBackground = true })];
+        Array.ForEach(threads, thread => thread.Start());
+        return threads;
+    }
+
+    private static void Join(Thread[] threads) =>
+        Assert.All(threads, thread => Assert.True(thread.Join(Wait.Patience), "a thread that uses no pool was held up by the pool"));
 }

@@ -1,0 +1,93 @@
+using StorageCache.Platform;
+
+namespace StorageCache.IO;
+
+/// <summary>
+/// The only way into a device's code. A device may be anybody's: whatever it throws fails the operation that it was asked for,
+/// and gets no further (I/O-15). Thread-safe.
+/// </summary>
+/// <remarks>
+/// A device that throws may have completed the request before, and the owner may have reused it since; the number of the
+/// submission tells. Such an exception belongs to no operation any more and is dropped. What the owner's completion throws, run
+/// by the device, is not the device's and goes on.
+/// </remarks>
+internal static class DeviceBoundary
+{
+    /// <summary><see cref="IBlockDevice.Submit"/>. Does not throw for what the device does.</summary>
+    public static void Submit(IBlockDevice device, BlockRequest request)
+    {
+        long submission = request.Submission;
+        try
+        {
+            device.Submit(request);
+        }
+        catch (Exception error) when (!BlockRequest.IsOwners(error))
+        {
+            request.Forsake(submission, device, error);
+        }
+    }
+
+    /// <summary><see cref="IBlockDevice.Execute"/>. Does not throw for what the device does.</summary>
+    public static void Execute(IBlockDevice device, BlockRequest request)
+    {
+        long submission = request.Submission;
+        try
+        {
+            device.Execute(request);
+        }
+        catch (Exception error) when (!BlockRequest.IsOwners(error))
+        {
+            request.Forsake(submission, device, error);
+        }
+    }
+
+    /// <summary><see cref="IBlockDevice.SetLengthAsync"/>, not to be cancelled.</summary>
+    /// <exception cref="IOException">The device refuses or fails.</exception>
+    public static async Task SetLengthAsync(IBlockDevice device, long length)
+    {
+        try
+        {
+            await device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is not IOException)
+        {
+            throw new BlockIOException($"Cannot set the length to {length} bytes of '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+        }
+    }
+
+    /// <summary><see cref="IBlockDevice.Length"/>.</summary>
+    /// <exception cref="IOException">The device does not say, or says nonsense.</exception>
+    public static long LengthOf(IBlockDevice device)
+    {
+        long length;
+        try
+        {
+            length = device.Length;
+        }
+        catch (Exception error) when (error is not IOException)
+        {
+            throw new BlockIOException($"Cannot get the length of '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+        }
+
+        return length >= 0 ? length : throw new BlockIOException($"'{NameOf(device)}' says that its length is {length} bytes.", Errno.EIO);
+    }
+
+    /// <summary>What a transfer fails with whose device threw.</summary>
+    public static IOException Wrap(BlockRequest request, IBlockDevice device, Exception error) => error as IOException
+        ?? BlockIOException.ForTransfer(request.Operation, NameOf(device), request.Offset, request.ByteCount, error, Describe(error));
+
+    private static string Describe(Exception error) => $"the device threw {error.GetType().Name} ({error.Message.TrimEnd('.')})";
+
+    private static string NameOf(IBlockDevice device)
+    {
+        try
+        {
+            return device.Name;
+        }
+        catch (Exception)
+        {
+            // It is in trouble already; its type has to do.
+            return device.GetType().Name;
+        }
+    }
+}
