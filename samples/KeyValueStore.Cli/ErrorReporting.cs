@@ -1,3 +1,5 @@
+using StorageCache.KeyValueStore.Cli.CommandLine;
+
 namespace StorageCache.KeyValueStore.Cli;
 
 /// <summary>Turns what a command throws into one line on stderr and an exit code.</summary>
@@ -13,6 +15,10 @@ internal static class ErrorReporting
         {
             return Report("interrupted", ExitCode.Interrupted);
         }
+        catch (UsageException exception)
+        {
+            return Report($"{exception.Message} Try 'kv --help'.", ExitCode.Usage);
+        }
         catch (ArgumentException exception)
         {
             return Report(exception.Message, ExitCode.Usage);
@@ -25,7 +31,10 @@ internal static class ErrorReporting
 
     public static int Report(string message, int exitCode)
     {
-        Console.Error.WriteLine($"kv: {message.ReplaceLineEndings(" ")}");
+        Warn(message);
         return exitCode;
     }
+
+    /// <summary>Says something on stderr, in one line.</summary>
+    public static void Warn(string message) => Console.Error.WriteLine($"kv: {message.ReplaceLineEndings(" ")}");
 }

@@ -6,7 +6,7 @@ internal static class ExitCode
     /// <summary>Done.</summary>
     public const int Success = 0;
 
-    /// <summary>Not found, a difference, a problem, or something left out.</summary>
+    /// <summary>Not found, a difference, a problem, something left out, or something that changed while it was read.</summary>
     public const int Negative = 1;
 
     /// <summary>The command line is wrong.</summary>

@@ -1,6 +1,6 @@
 namespace StorageCache.KeyValueStore;
 
-/// <summary>A page is not what the pages that lead to it say, or a value does not have its hash.</summary>
+/// <summary>A page does not have its checksum or is not what the pages that lead to it say, or a value does not have its hash.</summary>
 public sealed class CorruptStoreException : KeyValueStoreException
 {
     internal CorruptStoreException(string path, long page, string problem)

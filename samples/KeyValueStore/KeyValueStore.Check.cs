@@ -7,7 +7,7 @@ public sealed partial class KeyValueStore
 {
     /// <summary>
     /// Walks every page and proves the structure: the order of keys within and across pages, links, depth, fill, the hashes of large values, that every
-    /// page has exactly one use, and that the counts are right (invariants KV-1 to KV-4 and KV-8 to KV-10).
+    /// page has its checksum and exactly one use, and that the counts are right (invariants KV-1 to KV-4, KV-8 to KV-10 and KV-13).
     /// </summary>
     /// <param name="progress">Told about every 256 pages; null when nobody needs to know.</param>
     /// <param name="cancellationToken">Gives up.</param>

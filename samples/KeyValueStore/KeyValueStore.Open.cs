@@ -1,5 +1,6 @@
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore;
 
@@ -40,11 +41,9 @@ public sealed partial class KeyValueStore
 
     private static async ValueTask<KeyValueStore> OpenWithOwnCacheAsync(string path, KeyValueStoreOptions options, CancellationToken cancellationToken)
     {
-        PageCache cache = new(new PageCacheOptions
-        {
-            MemoryLimit = options.CacheSize,
-            PageSize = options.PageSize != 0 ? options.PageSize : PageSizeOf(path),
-        });
+        int pageSize = options.PageSize != 0 ? options.PageSize : GetPageSize(path) ?? KeyValueStoreOptions.DefaultPageSize;
+        options.ValidateCacheSize(pageSize);
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = options.CacheSize, PageSize = pageSize });
         try
         {
             return await OpenCoreAsync(cache, cache, path, options, cancellationToken).ConfigureAwait(false);
@@ -56,13 +55,13 @@ public sealed partial class KeyValueStore
         }
     }
 
-    /// <summary>The page size of a store, or the default where there is none; opening says what is wrong.</summary>
-    private static int PageSizeOf(string path)
+    /// <summary>The page size of the store in a file, in bytes; null where there is no store that can be read: opening says what is wrong.</summary>
+    /// <param name="path">The file.</param>
+    public static int? GetPageSize(string path)
     {
-        const int Default = 4096;
         if (!File.Exists(path))
         {
-            return Default;
+            return null;
         }
 
         try
@@ -71,18 +70,18 @@ public sealed partial class KeyValueStore
             FileInfo named = new(path);
             if (named.ResolveLinkTarget(returnFinalTarget: true) is FileInfo { Length: 0 } || named is { LinkTarget: null, Length: 0 })
             {
-                return Default;
+                return null;
             }
 
             Span<byte> start = stackalloc byte[MetaPage.Size];
             using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
             int length = file.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-            return MetaPage.TryReadPageSize(start[..length], out int pageSize) ? pageSize : Default;
+            return MetaPage.TryReadPageSize(start[..length], out int pageSize) ? pageSize : null;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // Locked, or not to be read: the cache's own attempt says which.
-            return Default;
+            return null;
         }
     }
 
@@ -152,10 +151,15 @@ public sealed partial class KeyValueStore
             lease.MarkDirty();
         }
 
-        using (PageWriteLease lease = await mapping.WriteNewAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false))
+        PageWriteLease root = await mapping.WriteNewAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
+        try
         {
-            PageHeader.InitializeTree(lease.Span, level: 0, next: 0, previous: 0);
-            lease.MarkDirty();
+            PageHeader.InitializeTree(root.Span, level: 0, next: 0, previous: 0);
+            root.Seal();
+        }
+        finally
+        {
+            root.Dispose();
         }
 
         await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);

@@ -83,7 +83,7 @@ public sealed partial class KeyValueStore
             return;
         }
 
-        OverflowWriter writer = new(_mapping, _allocator, _limits);
+        OverflowWriter writer = new(_mapping, _allocator, _limits, _verifier);
         try
         {
             foreach (ReadOnlyMemory<byte> piece in value)
@@ -115,7 +115,7 @@ public sealed partial class KeyValueStore
                 return;
             }
 
-            OverflowWriter writer = new(_mapping, _allocator, _limits);
+            OverflowWriter writer = new(_mapping, _allocator, _limits, _verifier);
             try
             {
                 while (length > 0)

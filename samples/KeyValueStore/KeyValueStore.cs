@@ -1,5 +1,6 @@
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 using StorageCache.KeyValueStore.Tree;
 
@@ -23,7 +24,7 @@ namespace StorageCache.KeyValueStore;
 /// a page that cannot be right, and the cache's <see cref="PageCacheException"/> when the I/O below fails; a change that throws has not
 /// taken place.
 /// </para>
-/// <para>The file format and the latching protocol, with the invariants KV-1 to KV-12 cited in the code, are in <c>docs/key-value-store.md</c>.</para>
+/// <para>The file format and the latching protocol, with the invariants KV-1 to KV-13 cited in the code, are in <c>docs/key-value-store.md</c>.</para>
 /// </remarks>
 public sealed partial class KeyValueStore : IAsyncDisposable
 {
@@ -38,6 +39,7 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     private readonly PageLimits _limits;
     private readonly PagePin _root;
     private readonly ActiveReads _activeReads;
+    private readonly PageVerifier _verifier;
     private readonly PageAllocator _allocator;
     private readonly TreeReader _reader;
     private readonly TreeWriter _writer;
@@ -66,11 +68,12 @@ public sealed partial class KeyValueStore : IAsyncDisposable
         _limits = new PageLimits(meta.PageSize);
         _flushSequence = meta.FlushSequence;
         _activeReads = new ActiveReads();
-        _allocator = new PageAllocator(mapping, _limits, _activeReads);
+        _verifier = new PageVerifier(mapping);
+        _allocator = new PageAllocator(mapping, _limits, _activeReads, _verifier);
         _allocator.Restore(meta.PageCount, meta.FreeHead, meta.FreePages);
-        _reader = new TreeReader(mapping, root, _allocator);
-        _writer = new TreeWriter(mapping, _allocator, _limits, meta.Counts);
-        _overflowReader = new OverflowReader(mapping, _limits);
+        _reader = new TreeReader(mapping, root, _allocator, _verifier);
+        _writer = new TreeWriter(mapping, _allocator, _limits, _verifier, meta.Counts);
+        _overflowReader = new OverflowReader(mapping, _limits, _verifier);
     }
 
     /// <summary>The store's file.</summary>

@@ -27,12 +27,12 @@ public sealed class ScanOptions
         ValidateBound(nameof(To), To.Length);
         if (!To.IsEmpty && From.Span.SequenceCompareTo(To.Span) > 0)
         {
-            throw new ArgumentException("The bound From is greater than the bound To.", nameof(From));
+            throw new ArgumentException("The bound From is greater than the bound To; allowed: at most To.", nameof(From));
         }
 
         if (Limit < 0)
         {
-            throw new ArgumentOutOfRangeException(nameof(Limit), Limit, "The limit is 0 or more.");
+            throw new ArgumentOutOfRangeException(nameof(Limit), Limit, $"The limit is {Limit}; allowed: 0 or more.");
         }
     }
 
@@ -40,7 +40,7 @@ public sealed class ScanOptions
     {
         if (length > KeyValueStore.MaximumKeyLength)
         {
-            throw new ArgumentException($"The bound {name} has {length} bytes; a key has 0 to {KeyValueStore.MaximumKeyLength}.", name);
+            throw new ArgumentException($"The bound {name} has {length} bytes; allowed: 0 to {KeyValueStore.MaximumKeyLength}.", name);
         }
     }
 }

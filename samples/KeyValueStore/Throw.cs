@@ -7,11 +7,11 @@ internal static class Throw
 {
     [DoesNotReturn]
     public static void KeyTooLong(int length) => throw new ArgumentException(
-        $"The key has {length} bytes; a key has 0 to {KeyValueStore.MaximumKeyLength}.", "key");
+        $"The key has {length} bytes; allowed: 0 to {KeyValueStore.MaximumKeyLength}.", "key");
 
     [DoesNotReturn]
     public static void ValueTooLong(long length) => throw new ArgumentException(
-        $"The value has {length} bytes or more; a value has 0 to {KeyValueStore.MaximumValueLength}.", "value");
+        $"The value has {length} bytes or more; allowed: 0 to {KeyValueStore.MaximumValueLength}.", "value");
 
     [DoesNotReturn]
     public static void ReadOnly(string path) => throw new InvalidOperationException($"'{path}' is open for reading only.");

@@ -177,32 +177,6 @@ public class ConcurrencyTests
         }
     }
 
-    private sealed class StalledStream : MemoryStream
-    {
-        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public StalledStream()
-            : base(new byte[200_000])
-        {
-        }
-
-        public Task Reached => _reached.Task;
-
-        public void Release() => _released.SetResult();
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            if (Position > 100_000)
-            {
-                _reached.TrySetResult();
-                await _released.Task;
-            }
-
-            return await base.ReadAsync(buffer, cancellationToken);
-        }
-    }
-
     /// <summary>Cancels its own token when it has been read so many times.</summary>
     private sealed class CountdownStream(byte[] content, int reads) : MemoryStream(content)
     {

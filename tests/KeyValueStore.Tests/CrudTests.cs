@@ -302,10 +302,4 @@ public class CrudTests
             Next = next;
         }
     }
-
-    private sealed class FailingStream(int length) : MemoryStream(new byte[length])
-    {
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            Position < Length - 50_000 ? base.ReadAsync(buffer, cancellationToken) : throw new IOException("the source failed");
-    }
 }

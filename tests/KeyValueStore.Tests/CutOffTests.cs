@@ -100,7 +100,8 @@ public class CutOffTests
         byte[] good = await File.ReadAllBytesAsync(path);
         await RefusesAsync<StoreNotCleanException>(16, 2, "in flux");
         await RefusesAsync<CorruptStoreException>(16, 7, "state is 7");
-        await RefusesAsync<StoreFormatException>(8, 2, "version is 2");
+        await RefusesAsync<StoreFormatException>(8, 1, "version is 1; this code reads version 2 only");
+        await RefusesAsync<StoreFormatException>(8, 3, "version is 3");
         await RefusesAsync<CorruptStoreException>(56, -1, "contradict");
 
         await File.WriteAllBytesAsync(path, good);
@@ -188,18 +189,14 @@ public class CutOffTests
             }
             else
             {
-                // The start of the page has something in every kind of page but a free one.
-                bad[(page * 4096) + random.Next(8)] ^= (byte)(1 << random.Next(8));
+                bad[(page * 4096) + random.Next(48)] ^= (byte)(1 << random.Next(8));
             }
 
             await File.WriteAllBytesAsync(path, bad);
             await using KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { ReadOnly = true, CacheSize = 4 << 20 });
             CheckReport report = await store.CheckAsync();
-            if (!IsHarmless(good, bad, page))
-            {
-                Assert.False(report.IsSound, $"round {round}: damage to page {page} was not noticed");
-                Assert.All(report.Problems, problem => Assert.InRange(problem.Page, 0, pages - 1));
-            }
+            Assert.False(report.IsSound, $"round {round}: damage to page {page} was not noticed");
+            Assert.All(report.Problems, problem => Assert.InRange(problem.Page, 0, pages - 1));
 
             for (int i = 0; i < 400; i += 7)
             {
@@ -221,11 +218,6 @@ public class CutOffTests
             }
         }
     }
-
-    /// <summary>Bytes 1 to 3 of an overflow page mean nothing.</summary>
-    private static bool IsHarmless(byte[] good, byte[] bad, int page) =>
-        good[page * 4096] == 3 && good.AsSpan(page * 4096, 1).SequenceEqual(bad.AsSpan(page * 4096, 1))
-        && good.AsSpan((page * 4096) + 4, 4092).SequenceEqual(bad.AsSpan((page * 4096) + 4, 4092));
 
     private static async Task FillAsync(KeyValueStore store, int from, int count)
     {

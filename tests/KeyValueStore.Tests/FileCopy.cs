@@ -11,4 +11,13 @@ internal static class FileCopy
         process.WaitForExit();
         Xunit.Assert.Equal(0, process.ExitCode);
     }
+
+    /// <summary>Writes 16 bytes of 0xFF at an offset, as a device that decays would.</summary>
+    public static void DamageOpenFile(string path, long offset)
+    {
+        string script = $"head -c 16 /dev/zero | tr '\\0' '\\377' | dd of=\"$0\" bs=1 seek={offset} conv=notrunc status=none";
+        using Process process = Process.Start("sh", ["-c", script, path]);
+        process.WaitForExit();
+        Xunit.Assert.Equal(0, process.ExitCode);
+    }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using StorageCache.KeyValueStore.Cli.CommandLine;
 
 namespace StorageCache.KeyValueStore.Cli.Commands;
 
@@ -19,7 +20,7 @@ internal static class CheckCommand
             "checking", store.GetStatistics().PageCount, report => store.CheckAsync(new PageProgress(report), cancellationToken).AsTask());
         foreach (CheckProblem problem in report.Problems)
         {
-            Console.Error.WriteLine($"kv: {problem}");
+            ErrorReporting.Warn($"{problem}");
         }
 
         Console.WriteLine($"checked {report.Pages} pages, {report.Entries} entries, {report.ProblemCount} problems");

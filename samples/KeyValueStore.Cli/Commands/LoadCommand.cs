@@ -1,5 +1,6 @@
 using System.CommandLine;
-using StorageCache.KeyValueStore.Cli.Demo;
+using StorageCache.KeyValueStore.Cli.CommandLine;
+using StorageCache.KeyValueStore.Cli.Loading;
 
 namespace StorageCache.KeyValueStore.Cli.Commands;
 
@@ -10,27 +11,34 @@ internal static class LoadCommand
         Command command = new(
             "load",
             "Put every file below a directory, its path from there (with /) as the key. Symbolic links are not followed. The store is created if need be. "
-            + "Exit code 1 when files were left out, because they cannot be read or are too large.");
+            + "Exit code 1 when files were left out, because they cannot be read or are too large, or changed while they were read.");
         Argument<string> directory = new("DIR") { Description = "The directory." };
         command.Add(directory);
         StoreOptions options = new(command);
-        command.SetAction((parsed, cancellationToken) => RunAsync(parsed, options, parsed.GetRequiredValue(directory), cancellationToken));
+        command.SetAction((parsed, cancellationToken) => RunAsync(
+            parsed, options, FilePath.Read(directory.Name, parsed.GetRequiredValue(directory)), cancellationToken));
         return command;
     }
 
     private static async Task<int> RunAsync(ParseResult parsed, StoreOptions options, string directory, CancellationToken cancellationToken)
     {
-        FileTree tree = FileTree.Read(directory, exclude: parsed.GetRequiredValue(options.Store));
+        FileTree tree = FileTree.Read(directory, exclude: options.PathOf(parsed));
         await using KeyValueStore store = await options.OpenAsync(parsed, MappingMode.OpenOrCreate, readOnly: false, cancellationToken);
         FileLoader loader = new(store, tree);
         await Terminal.RunWithProgressAsync("loading", tree.TotalBytes, report => loader.RunAsync(report, cancellationToken));
         await store.FlushAsync(cancellationToken);
-        foreach (string skipped in tree.Skipped)
+        foreach (SkippedFile skipped in loader.Skipped)
         {
-            Console.Error.WriteLine($"kv: left out {skipped}");
+            ErrorReporting.Warn($"left out {skipped}");
         }
 
-        Console.WriteLine($"loaded {tree.Files.Count} files, {loader.BytesLoaded} bytes; left out {tree.Skipped.Count}");
-        return tree.Skipped.Count == 0 ? ExitCode.Success : ExitCode.Negative;
+        foreach (string changed in loader.Changed)
+        {
+            ErrorReporting.Warn($"changed while it was read: {changed}");
+        }
+
+        Console.WriteLine(
+            $"loaded {loader.Loaded.Count} files, {loader.BytesLoaded} bytes; left out {SkippedFile.Summarize(loader.Skipped)}; changed while read {loader.Changed.Count}");
+        return loader.Skipped.Count + loader.Changed.Count == 0 ? ExitCode.Success : ExitCode.Negative;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Spectre.Console;
+using StorageCache.KeyValueStore.Cli.CommandLine;
 
 namespace StorageCache.KeyValueStore.Cli.Commands;
 

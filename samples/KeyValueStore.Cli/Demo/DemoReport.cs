@@ -1,5 +1,6 @@
 using System.Globalization;
 using Spectre.Console;
+using StorageCache.KeyValueStore.Cli.Loading;
 
 namespace StorageCache.KeyValueStore.Cli.Demo;
 
@@ -54,6 +55,28 @@ internal static class DemoReport
         Terminal.Output.Write(table);
 
         void Add(string name, string value) => table.AddRow(name, value);
+    }
+
+    /// <summary>Writes which files were left out, and which were not the same throughout.</summary>
+    public static void WriteFiles(FileLoader loader, IReadOnlyCollection<string> changed)
+    {
+        foreach (SkippedFile skipped in loader.Skipped)
+        {
+            ErrorReporting.Warn($"left out {skipped}");
+        }
+
+        foreach (string path in loader.Changed)
+        {
+            ErrorReporting.Warn($"changed while it was read: {path}");
+        }
+
+        foreach (string file in changed)
+        {
+            ErrorReporting.Warn($"changed since it was read, and compared with what was read: {file}");
+        }
+
+        Console.WriteLine($"left out {SkippedFile.Summarize(loader.Skipped)}");
+        Console.WriteLine($"changed while read {loader.Changed.Count}, changed since and not verified against the file {changed.Count}");
     }
 
     /// <summary>Writes the peak of the resident set beside what it may be. True when it fits, or nobody knows.</summary>

@@ -1,5 +1,6 @@
 using System.IO.Hashing;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Checking;
@@ -386,13 +387,20 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         {
             using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
             lease.Span.CopyTo(_page);
-            return true;
         }
         catch (PageReadException exception)
         {
             Report(page, $"it cannot be read ({exception.Message})");
             return false;
         }
+
+        if (page == MetaPage.PageNumber || PageChecksum.IsValid(_page, page))
+        {
+            return true;
+        }
+
+        Report(page, "its checksum is wrong, so it is torn, has decayed or belongs elsewhere");
+        return false;
     }
 
     private void Report(long page, string message)

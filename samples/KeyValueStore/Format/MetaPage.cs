@@ -37,7 +37,7 @@ internal sealed record MetaPage
     public const long RootPage = 1;
 
     /// <summary>The format this code reads and writes.</summary>
-    public const uint CurrentVersion = 1;
+    public const uint CurrentVersion = 2;
 
     /// <summary>Bytes of the encoded form.</summary>
     public const int Size = 120;
@@ -95,7 +95,8 @@ internal sealed record MetaPage
         uint version = BinaryPrimitives.ReadUInt32LittleEndian(page[8..]);
         if (version != CurrentVersion)
         {
-            throw new StoreFormatException(path, $"its format version is {version}; this code reads version {CurrentVersion}");
+            throw new StoreFormatException(
+                path, $"its format version is {version}; this code reads version {CurrentVersion} only, so read it with what wrote it and put its entries into a new store");
         }
 
         if (!HasChecksum(page))

@@ -1,36 +1,39 @@
 using System.Buffers.Binary;
+using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore.Format;
 
 /// <summary>
-/// The 32 bytes at the start of every page but the meta page. All numbers are little-endian.
+/// The 40 bytes at the start of every page but the meta page. All numbers are little-endian.
 /// </summary>
 /// <remarks>
 /// <code>
 /// offset  bytes  tree page                    overflow page             free page
-///      0      1  kind                         kind                      kind (Free, or Overflow: KV-9)
-///      1      1  level, 0 = leaf              0                         -
-///      2      2  cell count                   0                         -
-///      4      4  heap start (byte offset)     payload length (bytes)    -
-///      8      8  next leaf, 0 = none          next page, 0 = last       next free page, 0 = last
-///     16      8  previous leaf, 0 = none      first page of the value   -
-///     24      4  dead bytes in the heap       index in the value        -
-///     28      4  0                            0                         -
+///      0      8  checksum of the rest (KV-13) the same                  the same
+///      8      1  kind                         kind                      kind (Free, or Overflow: KV-9)
+///      9      1  level, 0 = leaf              0                         -
+///     10      2  cell count                   0                         -
+///     12      4  heap start (byte offset)     payload length (bytes)    -
+///     16      8  next leaf, 0 = none          next page, 0 = last       next free page, 0 = last
+///     24      8  previous leaf, 0 = none      first page of the value   -
+///     32      4  dead bytes in the heap       index in the value        -
+///     36      4  0                            0                         -
 /// </code>
 /// </remarks>
 internal static class PageHeader
 {
     /// <summary>Bytes taken by the header.</summary>
-    public const int Size = 32;
+    public const int Size = 40;
 
-    private const int LevelOffset = 1;
-    private const int CountOffset = 2;
-    private const int LengthOffset = 4;
-    private const int NextOffset = 8;
-    private const int BackOffset = 16;
-    private const int IndexOffset = 24;
+    private const int KindOffset = PageChecksum.Size;
+    private const int LevelOffset = 9;
+    private const int CountOffset = 10;
+    private const int LengthOffset = 12;
+    private const int NextOffset = 16;
+    private const int BackOffset = 24;
+    private const int IndexOffset = 32;
 
-    public static PageKind Kind(ReadOnlySpan<byte> page) => (PageKind)page[0];
+    public static PageKind Kind(ReadOnlySpan<byte> page) => (PageKind)page[KindOffset];
 
     public static int Level(ReadOnlySpan<byte> page) => page[LevelOffset];
 
@@ -66,7 +69,7 @@ internal static class PageHeader
     public static void InitializeTree(Span<byte> page, int level, long next, long previous)
     {
         page[..Size].Clear();
-        page[0] = (byte)(level == 0 ? PageKind.Leaf : PageKind.Branch);
+        page[KindOffset] = (byte)(level == 0 ? PageKind.Leaf : PageKind.Branch);
         page[LevelOffset] = checked((byte)level);
         SetHeapStart(page, page.Length);
         SetNext(page, next);
@@ -77,7 +80,7 @@ internal static class PageHeader
     public static void InitializeOverflow(Span<byte> page, long firstPage, int index)
     {
         page[..Size].Clear();
-        page[0] = (byte)PageKind.Overflow;
+        page[KindOffset] = (byte)PageKind.Overflow;
         SetPrevious(page, firstPage);
         SetDeadBytes(page, index);
     }
@@ -86,7 +89,7 @@ internal static class PageHeader
     public static void InitializeFree(Span<byte> page, long next)
     {
         page[..Size].Clear();
-        page[0] = (byte)PageKind.Free;
+        page[KindOffset] = (byte)PageKind.Free;
         SetNext(page, next);
     }
 }

@@ -1,6 +1,6 @@
 namespace StorageCache.KeyValueStore.Format;
 
-/// <summary>What a page is; the first byte of every page but the meta page.</summary>
+/// <summary>What a page is; the first byte after the checksum of every page but the meta page.</summary>
 internal enum PageKind : byte
 {
     /// <summary>Never written: a page of zeroes is no page of the store.</summary>

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Hashing;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore.Space;
 
@@ -9,7 +10,7 @@ namespace StorageCache.KeyValueStore.Space;
 /// Each page is latched (shared) only while its bytes are copied. The chain cannot change while it is registered (KV-8), so whatever does not
 /// fit is corruption, not a race. The hash is checked when the last byte has been read.
 /// </remarks>
-internal sealed class OverflowReader(Mapping mapping, PageLimits limits)
+internal sealed class OverflowReader(Mapping mapping, PageLimits limits, PageVerifier verifier)
 {
     private const int ChunkSize = 64 * 1024;
 
@@ -25,7 +26,7 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits)
             _readAhead.Advance(value, index, page);
 
             using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
-            done += CopyPage(value, lease.Span, index, done, destination.Span[done..], ref page);
+            done += CopyPage(value, lease, index, done, destination.Span[done..], ref page);
         }
 
         VerifyHash(value, XxHash3.HashToUInt64(destination.Span[..value.Length]));
@@ -39,7 +40,7 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits)
         for (int index = 0; done < value.Length; index++)
         {
             using PageReadLease lease = mapping.Read(page);
-            done += CopyPage(value, lease.Span, index, done, destination[done..], ref page);
+            done += CopyPage(value, lease, index, done, destination[done..], ref page);
         }
 
         VerifyHash(value, XxHash3.HashToUInt64(destination[..value.Length]));
@@ -62,7 +63,7 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits)
 
                 using (PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false))
                 {
-                    int count = CopyPage(value, lease.Span, index, done, buffer.AsSpan(buffered), ref page);
+                    int count = CopyPage(value, lease, index, done, buffer.AsSpan(buffered), ref page);
                     done += count;
                     buffered += count;
                 }
@@ -89,8 +90,10 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits)
 
     /// <summary>Copies one page's part of the value and moves on to the next page.</summary>
     /// <returns>Bytes copied, more than 0.</returns>
-    private int CopyPage(in OverflowReference value, ReadOnlySpan<byte> bytes, int index, int done, Span<byte> destination, ref long page)
+    private int CopyPage(in OverflowReference value, in PageReadLease lease, int index, int done, Span<byte> destination, ref long page)
     {
+        verifier.Verify(lease);
+        ReadOnlySpan<byte> bytes = lease.Span;
         int expected = Math.Min(value.Length - done, limits.OverflowPayload);
         if (PageHeader.Kind(bytes) != PageKind.Overflow
             || PageHeader.FirstPage(bytes) != value.FirstPage

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.IO.Hashing;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore.Space;
 
 /// <summary>Writes one large value onto a chain of overflow pages, piece by piece. Nothing refers to the chain before it is complete.</summary>
 /// <remarks>Only the holder of the writer lock may call this.</remarks>
-internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, PageLimits limits)
+internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, PageLimits limits, PageVerifier verifier)
 {
     private readonly XxHash3 _hash = new();
     private PageWriteLease _lease;
@@ -76,7 +77,9 @@ internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, P
     {
         if (_firstPage != 0)
         {
+            // The page may have been evicted meanwhile, half filled, and come back from the device.
             _lease = await mapping.WriteAsync(_lastPage, cancellationToken).ConfigureAwait(false);
+            verifier.Verify(ref _lease);
             return;
         }
 
@@ -101,7 +104,7 @@ internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, P
     private void ReleaseLease()
     {
         PageHeader.SetPayloadLength(_lease.Span, _filled);
-        _lease.MarkDirty();
+        _lease.Seal();
         _lease.Dispose();
         _lease = default;
     }

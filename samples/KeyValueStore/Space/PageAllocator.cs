@@ -1,4 +1,5 @@
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore.Space;
 
@@ -11,7 +12,7 @@ namespace StorageCache.KeyValueStore.Space;
 /// </para>
 /// <para>Only the holder of the writer lock may call this; <see cref="PageCount"/> may be read by anybody.</para>
 /// </remarks>
-internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveReads activeReads)
+internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveReads activeReads, PageVerifier verifier)
 {
     private readonly List<OverflowReference> _detached = [];
     private long _pageCount;
@@ -59,19 +60,16 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
         }
 
         PageWriteLease lease = await mapping.WriteAsync(FreeHead, cancellationToken).ConfigureAwait(false);
-        Span<byte> page = lease.Span;
-        long next = PageHeader.Next(page);
-        bool last = FreePages == 1;
-        if (PageHeader.Kind(page) is not (PageKind.Free or PageKind.Overflow) || (!last && !IsUsable(next)))
+        try
+        {
+            TakeFree(ref lease);
+            return lease;
+        }
+        catch
         {
             lease.Dispose();
-            throw new CorruptStoreException(mapping.Path, FreeHead, "the free list leads to a page that is not free");
+            throw;
         }
-
-        page.Clear();
-        FreeHead = last ? 0 : next;
-        FreePages--;
-        return lease;
     }
 
     /// <summary>Puts a page on the free list. It cannot fail, so that a change that has begun can be completed or taken back.</summary>
@@ -79,7 +77,7 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
     public void Free(ref PageWriteLease lease)
     {
         PageHeader.InitializeFree(lease.Span, FreeHead);
-        lease.MarkDirty();
+        lease.Seal();
         FreeHead = lease.Page;
         FreePages++;
     }
@@ -130,15 +128,40 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
 
     private async ValueTask LinkLastPageAsync(OverflowReference chain, long next, CancellationToken cancellationToken)
     {
-        using PageWriteLease lease = await mapping.WriteAsync(chain.LastPage, cancellationToken).ConfigureAwait(false);
-        Span<byte> page = lease.Span;
-        if (PageHeader.Kind(page) != PageKind.Overflow || PageHeader.FirstPage(page) != chain.FirstPage)
+        PageWriteLease lease = await mapping.WriteAsync(chain.LastPage, cancellationToken).ConfigureAwait(false);
+        try
         {
-            throw new CorruptStoreException(mapping.Path, chain.LastPage, $"it is not the last page of the value that begins at page {chain.FirstPage}");
+            verifier.Verify(ref lease);
+            Span<byte> page = lease.Span;
+            if (PageHeader.Kind(page) != PageKind.Overflow || PageHeader.FirstPage(page) != chain.FirstPage)
+            {
+                throw new CorruptStoreException(mapping.Path, chain.LastPage, $"it is not the last page of the value that begins at page {chain.FirstPage}");
+            }
+
+            PageHeader.SetNext(page, next);
+            lease.Seal();
+        }
+        finally
+        {
+            lease.Dispose();
+        }
+    }
+
+    /// <summary>Takes the first page of the free list off it.</summary>
+    private void TakeFree(ref PageWriteLease lease)
+    {
+        verifier.Verify(ref lease);
+        Span<byte> page = lease.Span;
+        long next = PageHeader.Next(page);
+        bool last = FreePages == 1;
+        if (PageHeader.Kind(page) is not (PageKind.Free or PageKind.Overflow) || (!last && !IsUsable(next)))
+        {
+            throw new CorruptStoreException(mapping.Path, FreeHead, "the free list leads to a page that is not free");
         }
 
-        PageHeader.SetNext(page, next);
-        lease.MarkDirty();
+        page.Clear();
+        FreeHead = last ? 0 : next;
+        FreePages--;
     }
 
     private bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount;

@@ -1,4 +1,5 @@
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Tree;
@@ -12,7 +13,7 @@ namespace StorageCache.KeyValueStore.Tree;
 /// </para>
 /// <para>New pages are leased as they are allocated: nothing leads to them, so nobody waits for them.</para>
 /// </remarks>
-internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLimits limits)
+internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLimits limits, PageVerifier verifier)
 {
     private readonly List<StagedPage> _staged = [];
     private readonly List<(PageWriteLease Lease, byte[]? Image)> _added = [];
@@ -33,6 +34,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     public async ValueTask<LoadedPage> LoadAsync(long page, int level, CancellationToken cancellationToken)
     {
         using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
+        verifier.Verify(lease);
         LoadedPage? loaded = LoadedPage.TryLoad(page, lease.Span);
         return loaded is not null && loaded.Level == level
             ? loaded
@@ -118,6 +120,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     {
         // Stable: within a level the order of staging, which is from left to right, stays.
         StagedPage[] ordered = [.. _staged.OrderByDescending(staged => staged.Level)];
+        SealImages(ordered);
         PageWriteLease[] leases = new PageWriteLease[ordered.Length];
         try
         {
@@ -131,8 +134,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
             {
                 if (ordered[i].Image is { } image)
                 {
-                    image.CopyTo(leases[i].Span);
-                    leases[i].MarkDirty();
+                    leases[i].Replace(image);
                 }
                 else
                 {
@@ -143,8 +145,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
             while (_added.Count > 0)
             {
                 (PageWriteLease added, byte[]? image) = _added[^1];
-                image!.CopyTo(added.Span);
-                added.MarkDirty();
+                added.Replace(image);
                 _added.RemoveAt(_added.Count - 1);
                 added.Dispose();
             }
@@ -174,6 +175,23 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
         }
 
         _added.Clear();
+    }
+
+    /// <summary>Gives the images their checksums, before anybody has to wait for the pages.</summary>
+    private void SealImages(StagedPage[] staged)
+    {
+        foreach (StagedPage page in staged)
+        {
+            if (page.Image is not null)
+            {
+                PageChecksum.Write(page.Image, page.Page);
+            }
+        }
+
+        foreach ((PageWriteLease lease, byte[]? image) in _added)
+        {
+            PageChecksum.Write(image, lease.Page);
+        }
     }
 
     private void CountPage(int level, int change)

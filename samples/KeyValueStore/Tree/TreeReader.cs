@@ -1,4 +1,5 @@
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Tree;
@@ -16,7 +17,7 @@ namespace StorageCache.KeyValueStore.Tree;
 /// </para>
 /// <para>Thread-safe; it writes nothing that others share.</para>
 /// </remarks>
-internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator allocator)
+internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator allocator, PageVerifier verifier)
 {
     /// <summary>Restarts and misses together after which a reader takes leases.</summary>
     public const int OptimisticAttempts = 16;
@@ -35,9 +36,15 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             return DescentStatus.Miss;
         }
 
+        long number = MetaPage.RootPage;
         int expectedLevel = -1;
         while (true)
         {
+            if (!verifier.TryVerify(leaf, number))
+            {
+                return DescentStatus.Restart;
+            }
+
             TreePage page = new(leaf.Span);
             int level = page.Level;
             bool plausible = page.IsPlausible && (expectedLevel < 0 || level == expectedLevel);
@@ -71,6 +78,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             }
 
             leaf = next;
+            number = child;
             expectedLevel = level - 1;
         }
     }
@@ -87,6 +95,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             PageReadLease parent = lease;
             try
             {
+                verifier.VerifyTreePage(lease);
                 if (!TryStep(target, fences, lease.Span, ref expectedLevel, out long child))
                 {
                     throw NotATreePage(lease.Page);
@@ -121,6 +130,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             PageReadLease parent = lease;
             try
             {
+                verifier.VerifyTreePage(lease);
                 if (!TryStep(target, fences, lease.Span, ref expectedLevel, out long child))
                 {
                     throw NotATreePage(lease.Page);

@@ -1,4 +1,5 @@
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Tree;
@@ -8,7 +9,7 @@ namespace StorageCache.KeyValueStore.Tree;
 /// A change that fits its leaf is made there, under one exclusive lease. Any other is planned from the leaf up to the first page that
 /// neither overflows nor gets too empty, and applied by <see cref="TreePlan"/>.
 /// </remarks>
-internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageLimits limits, TreeCounts counts)
+internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageLimits limits, PageVerifier verifier, TreeCounts counts)
 {
     private readonly List<PathStep> _path = [];
     private TreeCounts _counts = counts;
@@ -37,10 +38,12 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         LoadedPage leaf;
         int index;
         TreeChange change;
-        using (PageWriteLease lease = await mapping.WriteAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false))
+        PageWriteLease lease = await mapping.WriteAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
+        try
         {
+            verifier.Verify(ref lease);
             TreePage page = new(lease.Span);
-            if (!page.TrySearch(key.Span, out index, out bool found))
+            if (!page.IsPlausible || page.Level != 0 || !page.TrySearch(key.Span, out index, out bool found))
             {
                 throw NotATreePage(lease.Page);
             }
@@ -73,12 +76,16 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
                     editor.Insert(index, placed.Key.Span, placed.Payload.Span, placed.IsOverflow);
                 }
 
-                lease.MarkDirty();
+                lease.Seal();
                 CountEntry(change, key.Length, cell);
                 return change;
             }
 
             leaf = LoadedPage.TryLoad(lease.Page, lease.Span) ?? throw NotATreePage(lease.Page);
+        }
+        finally
+        {
+            lease.Dispose();
         }
 
         if (change.Existed)
@@ -91,7 +98,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             leaf.Cells.Insert(index, planned);
         }
 
-        TreePlan plan = new(mapping, allocator, limits);
+        TreePlan plan = new(mapping, allocator, limits, verifier);
         try
         {
             await PlanAsync(plan, leaf, cell is null ? -1 : index, cancellationToken).ConfigureAwait(false);
@@ -118,37 +125,28 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         return change;
     }
 
-    /// <summary>Walks from the root to the key's leaf. Nobody else changes the tree, so one lease at a time is enough.</summary>
+    /// <summary>Finds the way from the root to the key's leaf, without the leaf itself. Nobody else changes the tree, so one lease at a time is enough.</summary>
     private async ValueTask FindPathAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         _path.Clear();
         SeekTarget target = new(SeekKind.Containing, key);
         long number = MetaPage.RootPage;
-        int expectedLevel = Counts.Height - 1;
-        while (true)
+        for (int level = Counts.Height - 1; level > 0; level--)
         {
             using PageReadLease lease = await mapping.ReadAsync(number, cancellationToken).ConfigureAwait(false);
+            verifier.VerifyTreePage(lease);
             TreePage page = new(lease.Span);
-            if (!page.IsPlausible || page.Level != expectedLevel)
-            {
-                throw NotATreePage(number);
-            }
-
-            if (expectedLevel == 0)
-            {
-                _path.Add(new PathStep(number, 0, true));
-                return;
-            }
-
-            if (!page.TryFindChild(target, out int index, out long child) || child <= MetaPage.RootPage || child >= allocator.PageCount)
+            if (!page.IsPlausible || page.Level != level
+                || !page.TryFindChild(target, out int index, out long child) || child <= MetaPage.RootPage || child >= allocator.PageCount)
             {
                 throw NotATreePage(number);
             }
 
             _path.Add(new PathStep(number, index, index == page.Count - 1));
             number = child;
-            expectedLevel--;
         }
+
+        _path.Add(new PathStep(number, 0, true));
     }
 
     /// <summary>Plans from the changed leaf upwards.</summary>

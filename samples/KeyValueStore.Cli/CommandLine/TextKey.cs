@@ -1,14 +1,15 @@
 using System.Globalization;
 using System.Text;
 
-namespace StorageCache.KeyValueStore.Cli;
+namespace StorageCache.KeyValueStore.Cli.CommandLine;
 
-/// <summary>Keys and values as text: UTF-8, with whatever is no printable text written as \xNN.</summary>
+/// <summary>
+/// Keys and values as lines of text: what is UTF-8 as it is, all else with every byte that is not printable ASCII, and the backslash, as \xNN. No two
+/// keys look the same.
+/// </summary>
 internal static class TextKey
 {
     private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    public static byte[] ToBytes(string text) => Encoding.UTF8.GetBytes(text);
 
     public static string ToText(ReadOnlySpan<byte> bytes)
     {

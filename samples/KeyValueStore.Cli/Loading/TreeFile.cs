@@ -1,4 +1,4 @@
-namespace StorageCache.KeyValueStore.Cli.Demo;
+namespace StorageCache.KeyValueStore.Cli.Loading;
 
 /// <summary>A file to be put.</summary>
 /// <param name="RelativePath">Path from the tree's root, with /.</param>
