@@ -47,7 +47,7 @@ public sealed partial class Mapping
     /// <param name="cancellationToken">Stops waiting.</param>
     internal async Task CloseCoreAsync(bool flush, TimeSpan patience, CancellationToken cancellationToken)
     {
-        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(true))
         {
             MappingState before = _state;
             if (before == MappingState.Closed)
@@ -67,16 +67,16 @@ public sealed partial class Mapping
                     _writesStopped = false;
                     if (keepChanges)
                     {
-                        await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
+                        await FlushCoreAsync(cancellationToken).ConfigureAwait(true);
                     }
 
                     _writesStopped = true;
-                    await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+                    await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
 
                     // A flush that was cancelled has left its sync running.
-                    await _syncs.WhenIdleAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                    await _syncs.WhenIdleAsync().WaitAsync(cancellationToken).ConfigureAwait(true);
                 }
-                while (!await TryRemoveAllAsync(keepChanges, start, patience, cancellationToken).ConfigureAwait(false));
+                while (!await TryRemoveAllAsync(keepChanges, start, patience, cancellationToken).ConfigureAwait(true));
             }
             catch
             {
@@ -89,7 +89,7 @@ public sealed partial class Mapping
             _table.Close();
             if (_ownsDevice)
             {
-                await Device.DisposeAsync().ConfigureAwait(false);
+                await Device.DisposeAsync().ConfigureAwait(true);
             }
         }
     }
@@ -117,7 +117,7 @@ public sealed partial class Mapping
                     left = TimeSpan.FromMilliseconds(1);
                 }
 
-                await LatchInternalAsync(page, left, cancellationToken).ConfigureAwait(false);
+                await LatchInternalAsync(page, left, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {
@@ -137,7 +137,7 @@ public sealed partial class Mapping
                     return false;
                 }
 
-                await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(false);
+                await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(true);
             }
             catch
             {
@@ -151,7 +151,7 @@ public sealed partial class Mapping
         // Pages that were truncated away under a pin have a head still.
         for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
         {
-            await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(false);
+            await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(true);
         }
 
         return true;
@@ -168,7 +168,7 @@ public sealed partial class Mapping
                 throw Throw.MakeBusy(this, page);
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(true);
         }
     }
 

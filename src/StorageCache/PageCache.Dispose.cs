@@ -9,21 +9,20 @@ public sealed partial class PageCache
     /// </summary>
     /// <exception cref="PageCacheException">A mapping could not be flushed or closed in order.</exception>
     /// <exception cref="AggregateException">More than one could not.</exception>
-    public async ValueTask DisposeAsync()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) != 0)
-        {
-            return;
-        }
+    public ValueTask DisposeAsync() => Interlocked.Exchange(ref _disposed, 1) == 0
+        ? new ValueTask(_core.OwnThread.Run(DisposeInOrderAsync))
+        : ValueTask.CompletedTask;
 
+    private async Task DisposeInOrderAsync()
+    {
         List<Exception> errors = [];
         _core.FrameQueue.Abandon();
-        await LetOpensEndAsync().ConfigureAwait(false);
+        await LetOpensEndAsync().ConfigureAwait(true);
         foreach (Mapping mapping in _core.OpenMappings())
         {
             try
             {
-                await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(false);
+                await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(true);
             }
             catch (Exception error) when (error is IOException or OperationCanceledException)
             {
@@ -31,6 +30,7 @@ public sealed partial class PageCache
             }
         }
 
+        // The thread has ended by then.
         await TearDownAsync().ConfigureAwait(false);
         ThrowAll(errors);
     }
@@ -44,7 +44,7 @@ public sealed partial class PageCache
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            _ = Task.Run(TearDownAsync);
+            _core.OwnThread.Post(static cache => _ = ((PageCache)cache!).TearDownAsync(), this);
         }
     }
 
@@ -53,12 +53,12 @@ public sealed partial class PageCache
     {
         bool idle = true;
         _core.FrameQueue.Abandon();
-        await LetOpensEndAsync().ConfigureAwait(false);
+        await LetOpensEndAsync().ConfigureAwait(true);
         foreach (Mapping mapping in _core.OpenMappings())
         {
             try
             {
-                await mapping.CloseCoreAsync(flush: false, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(false);
+                await mapping.CloseCoreAsync(flush: false, Options.FrameTimeout, CancellationToken.None).ConfigureAwait(true);
                 _core.Unregister(mapping.Number);
             }
             catch (Exception)
@@ -79,7 +79,7 @@ public sealed partial class PageCache
     /// <summary>Waits for an open that is under way: it may have looked before the cache was disposed of. Later ones are refused.</summary>
     private async Task LetOpensEndAsync()
     {
-        using (await _registry.LockAsync().ConfigureAwait(false))
+        using (await _registry.LockAsync().ConfigureAwait(true))
         {
         }
     }

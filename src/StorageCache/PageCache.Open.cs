@@ -132,10 +132,13 @@ public sealed partial class PageCache
     }
 
     /// <summary>Undoes one open of a mapping, and closes it if that was the last.</summary>
-    internal async ValueTask CloseAsync(Mapping mapping, CancellationToken cancellationToken)
+    internal ValueTask CloseAsync(Mapping mapping, CancellationToken cancellationToken) =>
+        new(_core.OwnThread.Run(() => CloseInOrderAsync(mapping, cancellationToken)));
+
+    private async Task CloseInOrderAsync(Mapping mapping, CancellationToken cancellationToken)
     {
         Task closing;
-        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(true))
         {
             if (mapping.Closing is { IsCompleted: false })
             {
@@ -152,21 +155,21 @@ public sealed partial class PageCache
             }
         }
 
-        await closing.ConfigureAwait(false);
+        await closing.ConfigureAwait(true);
     }
 
     private async Task CloseLastAsync(Mapping mapping, CancellationToken cancellationToken)
     {
         try
         {
-            await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, cancellationToken).ConfigureAwait(false);
+            await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, cancellationToken).ConfigureAwait(true);
         }
         finally
         {
             // Also if it is closed and only its device made trouble in the end.
             if (mapping.State == MappingState.Closed)
             {
-                using (await _registry.LockAsync(CancellationToken.None).ConfigureAwait(false))
+                using (await _registry.LockAsync(CancellationToken.None).ConfigureAwait(true))
                 {
                     Forget(mapping);
                 }

@@ -53,7 +53,10 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <exception cref="PageCacheException">One mapping could not be flushed; the others were.</exception>
     /// <exception cref="AggregateException">More than one mapping could not be flushed; the others were.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
-    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) =>
+        new(_core.OwnThread.Run(() => FlushInOrderAsync(cancellationToken)));
+
+    private async Task FlushInOrderAsync(CancellationToken cancellationToken)
     {
         ThrowIfDisposed();
         List<Exception> errors = [];
@@ -61,7 +64,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         {
             try
             {
-                await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
+                await mapping.FlushAsync(cancellationToken).ConfigureAwait(true);
             }
             catch (MappingClosedException)
             {

@@ -9,7 +9,7 @@ namespace StorageCache.IO;
 /// <remarks>
 /// A device that throws may have completed the request before, and the owner may have reused it since; the number of the
 /// submission tells. Such an exception belongs to no operation any more and is dropped. What the owner's completion throws, run
-/// by the device, is not the device's and goes on.
+/// by the device, is not the device's and goes on. A device never runs in the cache's own context (T-1).
 /// </remarks>
 internal static class DeviceBoundary
 {
@@ -19,6 +19,7 @@ internal static class DeviceBoundary
         long submission = request.Submission;
         try
         {
+            using OwnThread.Absence absence = OwnThread.Leave();
             device.Submit(request);
         }
         catch (Exception error) when (!BlockRequest.IsOwners(error))
@@ -33,6 +34,7 @@ internal static class DeviceBoundary
         long submission = request.Submission;
         try
         {
+            using OwnThread.Absence absence = OwnThread.Leave();
             device.Execute(request);
         }
         catch (Exception error) when (!BlockRequest.IsOwners(error))
@@ -47,11 +49,17 @@ internal static class DeviceBoundary
     {
         try
         {
-            await device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
+            await Begin().ConfigureAwait(true);
         }
         catch (Exception error) when (error is not IOException)
         {
             throw new BlockIOException($"Cannot set the length to {length} bytes of '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+        }
+
+        ValueTask Begin()
+        {
+            using OwnThread.Absence absence = OwnThread.Leave();
+            return device.SetLengthAsync(length, CancellationToken.None);
         }
     }
 

@@ -3,7 +3,8 @@ namespace StorageCache.IO;
 /// <summary>Has a device make durable what was written to it.</summary>
 internal sealed class FlushRequest : BlockRequest
 {
-    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>What awaits it goes on on the cache's own thread, and so needs no hop by way of the thread pool (T-1).</summary>
+    private readonly TaskCompletionSource _done = new();
 
     public FlushRequest()
         : base(0)

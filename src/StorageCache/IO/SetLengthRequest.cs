@@ -7,8 +7,8 @@ namespace StorageCache.IO;
 /// </remarks>
 internal sealed class SetLengthRequest : BlockRequest
 {
-    /// <summary>Its continuations run elsewhere: an engine's thread must go on with the next request.</summary>
-    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>What awaits it goes on on the cache's own thread, and so needs no hop by way of the thread pool (T-1).</summary>
+    private readonly TaskCompletionSource _completion = new();
 
     public SetLengthRequest(long length)
         : base(0)

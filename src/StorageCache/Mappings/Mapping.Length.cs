@@ -44,12 +44,15 @@ public sealed partial class Mapping
     /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    public async ValueTask ExtendAsync(long length, CancellationToken cancellationToken = default)
+    public ValueTask ExtendAsync(long length, CancellationToken cancellationToken = default) =>
+        new(_core.OwnThread.Run(() => ExtendInOrderAsync(length, cancellationToken)));
+
+    private async Task ExtendInOrderAsync(long length, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, long.MaxValue - PageSize);
         ThrowIfNotWritable();
-        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(true))
         {
             ThrowIfNotWritable();
             lock (_lengthLock)
@@ -71,11 +74,14 @@ public sealed partial class Mapping
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="PageWriteException">The device cannot be cut. The length is as before, and nothing is lost.</exception>
-    public async ValueTask TruncateAsync(long length, CancellationToken cancellationToken = default)
+    public ValueTask TruncateAsync(long length, CancellationToken cancellationToken = default) =>
+        new(_core.OwnThread.Run(() => TruncateInOrderAsync(length, cancellationToken)));
+
+    private async Task TruncateInOrderAsync(long length, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ThrowIfNotWritable();
-        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(true))
         {
             ThrowIfNotWritable();
             long before;
@@ -97,7 +103,7 @@ public sealed partial class Mapping
             Interlocked.MemoryBarrier();
             try
             {
-                await CutAsync(length, before, cancellationToken).ConfigureAwait(false);
+                await CutAsync(length, before, cancellationToken).ConfigureAwait(true);
             }
             finally
             {
@@ -112,22 +118,22 @@ public sealed partial class Mapping
         try
         {
             // Everybody who holds a page that goes has to return it. Up to here, and if the device refuses, all is as before.
-            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
-            await VisitPagesAsync(pages, remove: false, cancellationToken).ConfigureAwait(false);
+            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
+            await VisitPagesAsync(pages, remove: false, cancellationToken).ConfigureAwait(true);
 
             // A write that lands after the device was cut would bring bytes back: none that may reach beyond the new end
             // begins until the pages have gone, and those under way (of the last page, in its old length) are waited for.
             Volatile.Write(ref _growsTo, length);
             Interlocked.MemoryBarrier();
-            await _writes.WhenEnded().ConfigureAwait(false);
-            await CutDeviceAsync(length).ConfigureAwait(false);
+            await _writes.WhenEnded().ConfigureAwait(true);
+            await CutDeviceAsync(length).ConfigureAwait(true);
             lock (_lengthLock)
             {
                 _lengthIfCancelled = 0;
             }
 
-            await VisitPagesAsync(pages, remove: true, CancellationToken.None).ConfigureAwait(false);
-            await ClearTailAsync(length).ConfigureAwait(false);
+            await VisitPagesAsync(pages, remove: true, CancellationToken.None).ConfigureAwait(true);
+            await ClearTailAsync(length).ConfigureAwait(true);
         }
         catch
         {
@@ -154,7 +160,7 @@ public sealed partial class Mapping
         {
             if (DeviceBoundary.LengthOf(Device) > length)
             {
-                await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(false);
+                await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(true);
             }
         }
         catch (IOException error)
@@ -171,7 +177,7 @@ public sealed partial class Mapping
             PageWriteLease lease;
             try
             {
-                lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+                lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {
@@ -249,7 +255,7 @@ public sealed partial class Mapping
         {
             try
             {
-                using PageWriteLease lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, CancellationToken.None).ConfigureAwait(false);
+                using PageWriteLease lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, CancellationToken.None).ConfigureAwait(true);
                 if (!IsProtected(page))
                 {
                     lease.Span[tail..].Clear();
@@ -263,7 +269,7 @@ public sealed partial class Mapping
             }
 
             // A write is under way. It writes nothing beyond the end, but its frame must not change.
-            await _writes.WhenEnded().ConfigureAwait(false);
+            await _writes.WhenEnded().ConfigureAwait(true);
         }
     }
 

@@ -13,11 +13,20 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     IValueTaskSource<PageReadLease>, IValueTaskSource<PageWriteLease>, IValueTaskSource<PagePin>, IValueTaskSource<OptimisticRead>
 {
     private readonly WaiterPool<PageWaiter> _pool;
+    private readonly bool _inline;
     private ManualResetValueTaskSourceCore<bool> _source;
     private long _frameTicket;
 
+    /// <param name="pool">Where the waiter goes back to.</param>
+    /// <param name="index">The waiter's place in its pool's table; not zero.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="inline">Whether awaiting code resumes on the thread that resumes the waiter.</param>
     public PageWaiter(WaiterPool<PageWaiter> pool, uint index, TimeProvider time, bool inline)
-        : base(index, time, inline) => _pool = pool;
+        : base(index, time)
+    {
+        _pool = pool;
+        _inline = inline;
+    }
 
     /// <summary>The mapping whose page is wanted.</summary>
     public Mapping Mapping { get; private set; } = null!;
@@ -76,6 +85,9 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
         IsNew = isNew;
         IsInternal = isInternal;
         IsBlocking = isBlocking;
+
+        // The cache's own work goes on on its own thread; to get there it needs no thread of the pool (T-1).
+        IsInline = _inline || isInternal;
         WasThrottled = false;
         Missed = false;
         FrameDeadline = 0;

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using StorageCache.Platform;
 
 namespace StorageCache.Waiting;
 
@@ -36,6 +37,8 @@ internal static class InlineResumption
             return;
         }
 
+        // Whose continuations they are is not known: they are not to go on in the cache's own context.
+        using OwnThread.Absence absence = OwnThread.Leave();
         s_running = true;
         ExceptionDispatchInfo? thrown = null;
         Waiter? next = waiter;

@@ -27,7 +27,6 @@ internal abstract class Waiter : IThreadPoolWorkItem
     private const long NoDeadline = long.MaxValue;
 
     private readonly TimeProvider _time;
-    private readonly bool _inline;
 
     /// <summary>Generation and phase.</summary>
     private long _status;
@@ -47,12 +46,10 @@ internal abstract class Waiter : IThreadPoolWorkItem
 
     /// <param name="index">The waiter's place in its pool's table; not zero.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="inline">Whether awaiting code resumes on the thread that resumes the waiter.</param>
-    protected Waiter(uint index, TimeProvider time, bool inline)
+    protected Waiter(uint index, TimeProvider time)
     {
         Index = index;
         _time = time;
-        _inline = inline;
     }
 
     /// <summary>The waiter's place in its pool's table: what a buffer head keeps.</summary>
@@ -75,6 +72,9 @@ internal abstract class Waiter : IThreadPoolWorkItem
 
     /// <summary>Whether the waiter is a blocked thread.</summary>
     public bool IsBlocking { get; protected set; }
+
+    /// <summary>Whether the waiter goes on on the thread that resumes it, if it is not a blocked thread itself.</summary>
+    public bool IsInline { get; protected set; }
 
     /// <summary>Why the waiter was resumed.</summary>
     public WaitOutcome Outcome { get; private set; }
@@ -156,7 +156,7 @@ internal abstract class Waiter : IThreadPoolWorkItem
         {
             Event.Set();
         }
-        else if (_inline)
+        else if (IsInline)
         {
             InlineResumption.Run(this);
         }

@@ -29,7 +29,10 @@ public sealed partial class Mapping
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
+    public ValueTask FlushAsync(CancellationToken cancellationToken = default) =>
+        new(_core.OwnThread.Run(() => FlushInOrderAsync(cancellationToken)));
+
+    private async Task FlushInOrderAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (_state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed)
@@ -37,14 +40,14 @@ public sealed partial class Mapping
             throw Throw.MakeClosed(this);
         }
 
-        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(true))
         {
             if (_state == MappingState.Closed)
             {
                 throw Throw.MakeClosed(this);
             }
 
-            await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
+            await FlushCoreAsync(cancellationToken).ConfigureAwait(true);
         }
     }
 
@@ -61,18 +64,18 @@ public sealed partial class Mapping
         }
 
         long errorsBefore = Volatile.Read(ref _writeErrors);
-        await WriteDirtyAsync(cancellationToken).ConfigureAwait(false);
+        await WriteDirtyAsync(cancellationToken).ConfigureAwait(true);
         ThrowIfWritesFailed(errorsBefore);
         try
         {
-            await GrowDeviceAsync(cancellationToken).ConfigureAwait(false);
+            await GrowDeviceAsync(cancellationToken).ConfigureAwait(true);
         }
         catch (IOException error)
         {
             throw Throw.MakeWriteFailed(this, Math.Max(0, PageCount - 1), error);
         }
 
-        await _syncs.SyncAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _syncs.SyncAsync().WaitAsync(cancellationToken).ConfigureAwait(true);
         if (_state == MappingState.Failed)
         {
             throw Throw.MakeFlushFailed(this, Failure!);
@@ -93,17 +96,17 @@ public sealed partial class Mapping
             return;
         }
 
-        using (await _growth.LockAsync(cancellationToken).ConfigureAwait(false))
+        using (await _growth.LockAsync(cancellationToken).ConfigureAwait(true))
         {
             long length = Length;
             Volatile.Write(ref _growsTo, length);
             Interlocked.MemoryBarrier();
             try
             {
-                await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
                 if (DeviceBoundary.LengthOf(Device) < length)
                 {
-                    await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(false);
+                    await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(true);
                 }
             }
             finally
@@ -123,24 +126,24 @@ public sealed partial class Mapping
         long end = PageCount;
         while (DirtyPages > 0)
         {
-            await _core.WriteBack.Permits.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _core.WriteBack.Permits.TakeAsync(cancellationToken).ConfigureAwait(true);
             if (StartWrite(ref cursor, end, busy) == 0)
             {
-                _core.WriteBack.ReleasePermit();
+                _core.WriteBack.Permits.Release();
                 break;
             }
         }
 
         // Also those that others began: their pages carry no dirty tag any more.
-        await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
         foreach (long page in busy)
         {
-            await WriteBusyPageAsync(page, cancellationToken).ConfigureAwait(false);
+            await WriteBusyPageAsync(page, cancellationToken).ConfigureAwait(true);
         }
 
         if (busy.Count > 0)
         {
-            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
         }
     }
 
@@ -155,7 +158,7 @@ public sealed partial class Mapping
             PageReadLease lease;
             try
             {
-                lease = await ReadInternalAsync(page, cancellationToken).ConfigureAwait(false);
+                lease = await ReadInternalAsync(page, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {
@@ -166,21 +169,21 @@ public sealed partial class Mapping
             Task earlierWrite;
             using (lease)
             {
-                await _core.WriteBack.Permits.WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _core.WriteBack.Permits.TakeAsync(cancellationToken).ConfigureAwait(true);
                 if (TryStartSingleWrite(page))
                 {
                     return;
                 }
 
-                _core.WriteBack.ReleasePermit();
+                _core.WriteBack.Permits.Release();
                 earlierWrite = _writes.WhenEnded();
             }
 
-            await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(true);
             if (Volatile.Read(ref _growsTo) != long.MaxValue)
             {
                 // Another flush makes the device longer; pages beyond are not written before it has.
-                (await _growth.LockAsync(cancellationToken).ConfigureAwait(false)).Dispose();
+                (await _growth.LockAsync(cancellationToken).ConfigureAwait(true)).Dispose();
             }
         }
     }
@@ -225,7 +228,7 @@ public sealed partial class Mapping
         Volatile.Write(ref _unsyncedGeneration, generation ^ 1);
         try
         {
-            await new FlushRequest().RunAsync(Device).ConfigureAwait(false);
+            await new FlushRequest().RunAsync(Device).ConfigureAwait(true);
             ForEachLeaf(generation, redirty: false);
         }
         catch (IOException error)

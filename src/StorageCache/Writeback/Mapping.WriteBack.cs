@@ -238,7 +238,7 @@ public sealed unsafe partial class Mapping
 
         _writes.End(run);
         _core.WriteBack.Return(run);
-        _core.WriteBack.ReleasePermit();
+        _core.WriteBack.Permits.Release();
         if (_core.FrameQueue.Count > 0)
         {
             // There are clean pages to evict now, and protections have ended.
@@ -296,7 +296,7 @@ public sealed unsafe partial class Mapping
             single.Add(run.SlotAt(i), run.FirstPage + i, run.FrameAt(i), run.EndOfFile);
             if (i > 0)
             {
-                _core.WriteBack.Borrow();
+                _core.WriteBack.Permits.Borrow();
             }
 
             single.SubmitElsewhere();

@@ -42,14 +42,14 @@ internal sealed class SyncGroup
             last = _next ?? _running;
         }
 
-        await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await last.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private async Task RunNextAsync(Task running)
     {
         // Always elsewhere: if this ran on inside the caller's lock, the task that is about to be remembered as the next
         // sync would be over already, and stay the next sync for ever.
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Task sync;
         lock (_lock)
         {
@@ -58,6 +58,6 @@ internal sealed class SyncGroup
             _next = null;
         }
 
-        await sync.ConfigureAwait(false);
+        await sync.ConfigureAwait(true);
     }
 }

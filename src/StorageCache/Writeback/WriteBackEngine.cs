@@ -21,7 +21,6 @@ internal sealed class WriteBackEngine
     private readonly int _runPages;
     private long _pagesBackground;
     private int _inUse;
-    private int _owed;
     private uint _turn;
     private volatile bool _urgent;
     private volatile bool _stopping;
@@ -39,7 +38,7 @@ internal sealed class WriteBackEngine
     public DirtyThrottle Throttle { get; }
 
     /// <summary>One permit per write that may be under way.</summary>
-    public SemaphoreSlim Permits { get; } = new(Depth);
+    public WritePermits Permits { get; } = new(Depth);
 
     /// <summary>Runs under way.</summary>
     public int InUse => Volatile.Read(ref _inUse);
@@ -96,36 +95,6 @@ internal sealed class WriteBackEngine
         {
             _wake.Set();
         }
-    }
-
-    /// <summary>
-    /// Lets one write begin that no permit was waited for: part of a larger one that had its permit and failed. Its end
-    /// releases a permit as any write's does, so one is taken now if there is one, and else owed.
-    /// </summary>
-    public void Borrow()
-    {
-        if (!Permits.Wait(0))
-        {
-            Interlocked.Increment(ref _owed);
-        }
-    }
-
-    /// <summary>Ends a write's use of its permit.</summary>
-    public void ReleasePermit()
-    {
-        int owed = Volatile.Read(ref _owed);
-        while (owed > 0)
-        {
-            int seen = Interlocked.CompareExchange(ref _owed, owed - 1, owed);
-            if (seen == owed)
-            {
-                return;
-            }
-
-            owed = seen;
-        }
-
-        Permits.Release();
     }
 
     /// <summary>Takes a run that is not under way.</summary>
@@ -190,11 +159,11 @@ internal sealed class WriteBackEngine
             long pagesLeft = mapping.DirtyPages;
             while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || _core.Counters.DirtyPages > _pagesBackground / 2))
             {
-                Permits.Wait();
+                Permits.Take();
                 int pages = mapping.StartWrite();
                 if (pages == 0)
                 {
-                    ReleasePermit();
+                    Permits.Release();
                     break;
                 }
 

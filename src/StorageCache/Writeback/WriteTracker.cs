@@ -114,7 +114,8 @@ internal sealed class WriteTracker
                 return Task.CompletedTask;
             }
 
-            var source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            // What awaits it goes on on the cache's own thread, and so needs no hop by way of the thread pool (T-1).
+            var source = new TaskCompletionSource();
             _waiters.Add((_sequence, source));
             return source.Task;
         }

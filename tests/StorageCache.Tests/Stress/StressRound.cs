@@ -222,7 +222,7 @@ internal sealed class StressRound : IAsyncDisposable
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{_cache.GetStatistics()}");
-        text.AppendLine(CultureInfo.InvariantCulture, $"waiters {_cache.Core.Waiters.InUse}, loads {_cache.Core.Loads.InUse}, writes {_cache.Core.WriteBack.InUse}, frame queue {_cache.Core.FrameQueue.Count}, permits {_cache.Core.WriteBack.Permits.CurrentCount}, free frames {_cache.Core.Frames.Available}, excess {_cache.Core.Frames.Excess}, throttling {_cache.Core.WriteBack.Throttle.IsActive}, device {string.Join('+', _devices.Select(device => device.Pending))}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"waiters {_cache.Core.Waiters.InUse}, loads {_cache.Core.Loads.InUse}, writes {_cache.Core.WriteBack.InUse}, frame queue {_cache.Core.FrameQueue.Count}, permits {_cache.Core.WriteBack.Permits.Available}, free frames {_cache.Core.Frames.Available}, excess {_cache.Core.Frames.Excess}, throttling {_cache.Core.WriteBack.Throttle.IsActive}, device {string.Join('+', _devices.Select(device => device.Pending))}");
         for (int i = 0; i < _doing.Length; i++)
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"worker {i}: {_doing[i]}, {Environment.TickCount64 - _progress[i]} ms ago");

@@ -1,6 +1,7 @@
 using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using StorageCache.Tests.IO;
+using StorageCache.Writeback;
 using Xunit;
 
 namespace StorageCache.Tests.Waiting;
@@ -217,6 +218,153 @@ public class StarvedThreadPoolTests
 
         Assert.Equal(4, full);
         pins.ForEach(pin => pin.Dispose());
+    }
+
+    /// <summary>
+    /// A flush that waited for a page holds a latch of it for a moment; whoever waits behind it must not wait for a thread of the
+    /// pool to end that moment (T-1).
+    /// </summary>
+    [Fact]
+    public async Task A_flush_that_holds_a_page_needs_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        test.Fill(5, 1);
+        PageWriteLease held = test.Mapping.Write(5);
+        Task flush = test.Mapping.FlushAsync().AsTask();
+        test.WaitForWaiters(5, 1);
+        using (StarvedThreadPool starved = new())
+        {
+            Thread[] writers = Start(2, _ => test.Mapping.Write(5).Dispose());
+            test.WaitForWaiters(5, 3);
+            held.Dispose();
+            Join(writers);
+            Join(Start(1, _ => flush.Wait()));
+        }
+
+        Assert.Equal(1, test.Device.Bytes(5)[0]);
+    }
+
+    /// <remarks>T-1.</remarks>
+    [Fact]
+    public async Task A_truncation_that_new_pages_wait_for_needs_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        PageReadLease held = test.Mapping.Read(10);
+        Task cut = test.Mapping.TruncateAsync((5 * 4096) + 100).AsTask();
+        test.WaitForWaiters(10, 1);
+        using (StarvedThreadPool starved = new())
+        {
+            Thread[] writers = Start(2, number => test.Mapping.WriteNew(20 + number).Dispose());
+            Wait.Until(() => test.Cache.Core.Waiters.InUse == 3, "two to wait for the end of the truncation");
+            held.Dispose();
+            Join(writers);
+            Join(Start(1, _ => cut.Wait()));
+        }
+
+        Assert.Equal(22, test.Mapping.PageCount);
+    }
+
+    /// <summary>Permits for writes go from hand to hand past the pool: there are more flushes than permits (T-1).</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Flushes_that_wait_for_permits_need_no_thread_of_the_pool(bool cancellable)
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 400);
+        using CancellationTokenSource source = new();
+        for (int page = 0; page < 200; page += 2)
+        {
+            test.Fill(page, 1);
+        }
+
+        test.Device.Hold = call => call.Operation == BlockOperation.Write;
+        Task[] flushes = [.. Enumerable.Range(0, 5).Select(_ => test.Mapping.FlushAsync(cancellable ? source.Token : default).AsTask())];
+        test.Device.WaitForHeld(32);
+        using (StarvedThreadPool starved = new())
+        {
+            test.Device.ReleaseAll();
+            Join(Start(5, number => flushes[number].Wait()));
+        }
+
+        Assert.Equal(0, test.Cache.GetStatistics().DirtyPages);
+        Assert.Equal(WriteBackEngine.Depth, test.Cache.Core.WriteBack.Permits.Available);
+    }
+
+    /// <summary>Whoever blocks a thread on an asynchronous call has at least no need of the pool for it.</summary>
+    [Fact]
+    public async Task Flushing_growing_cutting_and_closing_a_file_need_no_thread_of_the_pool()
+    {
+        using ScratchDirectory directory = new();
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20 });
+        Mapping mapping = await cache.OpenAsync(directory.File("a"));
+        Mapping other = await cache.OpenAsync(directory.File("b"));
+        using CancellationTokenSource source = new();
+        int step = 0;
+        using (StarvedThreadPool starved = new())
+        {
+            Join(Start(1, _ =>
+            {
+                for (int i = 0; i < 3; i++)
+                {
+                    using (PageWriteLease lease = mapping.WriteNew(i * 10))
+                    {
+                        lease.MarkDirty();
+                    }
+
+                    mapping.ExtendAsync((i * 10 * 4096) + (20 * 4096)).AsTask().Wait();
+                    step++;
+                    mapping.FlushAsync(source.Token).AsTask().Wait();
+                    step++;
+                    mapping.TruncateAsync((i * 10 * 4096) + 4196, source.Token).AsTask().Wait();
+                    step++;
+                }
+
+                using (PageWriteLease lease = other.WriteNew(0))
+                {
+                    lease.MarkDirty();
+                }
+
+                mapping.CloseAsync(source.Token).AsTask().Wait();
+                step++;
+                cache.FlushAsync().AsTask().Wait();
+                step++;
+                cache.DisposeAsync().AsTask().Wait();
+                step++;
+            }));
+        }
+
+        Assert.Equal(12, step);
+        Assert.Equal((20 * 4096) + 4196, new FileInfo(directory.File("a")).Length);
+    }
+
+    /// <summary>Those who wait when the cache is ended are sent away by no thread of the pool (T-1).</summary>
+    [Fact]
+    public async Task Ending_the_cache_needs_no_thread_of_the_pool()
+    {
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20 });
+        Mapping mapping = await cache.OpenAsync(new ScriptedDevice(10));
+        PageWriteLease held = mapping.Write(1);
+        int refused = 0;
+        using (StarvedThreadPool starved = new())
+        {
+            Thread[] readers = Start(3, _ =>
+            {
+                try
+                {
+                    mapping.Read(1).Dispose();
+                }
+                catch (CacheDisposedException)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            });
+            Wait.Until(() => cache.Core.Waiters.InUse == 3, "three to wait");
+            cache.Dispose();
+            Join(readers);
+        }
+
+        Assert.Equal(3, refused);
+        held.Dispose();
     }
 
     private static Thread[] Start(int count, Action<int> body)
