@@ -9,6 +9,8 @@ public sealed class CorruptStoreException : KeyValueStoreException
         Page = page;
     }
 
+    internal static CorruptStoreException NotATreePage(string path, long page) => new(path, page, "it is not the tree page that its parent says");
+
     /// <summary>The page where it showed.</summary>
     public long Page { get; }
 }

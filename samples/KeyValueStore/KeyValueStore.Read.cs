@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Tree;
@@ -26,7 +27,9 @@ public sealed partial class KeyValueStore
     {
         ValidateKey(key.Length);
         ArgumentNullException.ThrowIfNull(destination);
-        return TryGetCoreAsync(key, destination, cancellationToken);
+        return TryGetAtOnce(key, destination, out bool found)
+            ? new ValueTask<bool>(found)
+            : TryGetCoreAsync(key, destination, AccessWith(cancellationToken));
     }
 
     /// <summary>The same as <see cref="TryGetAsync"/>, blocking the calling thread while pages are read.</summary>
@@ -35,23 +38,14 @@ public sealed partial class KeyValueStore
     {
         ValidateKey(key.Length);
         ArgumentNullException.ThrowIfNull(destination);
-        using OperationGate.Ticket ticket = Enter();
-        Lookup lookup = Find(key, destination);
-        if (!lookup.IsOverflow)
+        if (TryGetAtOnce(key, destination, out bool found))
         {
-            return lookup.Found;
+            return found;
         }
 
-        try
-        {
-            _overflowReader.Read(lookup.Reference, destination.GetSpan(lookup.Length)[..lookup.Length]);
-            destination.Advance(lookup.Length);
-            return true;
-        }
-        finally
-        {
-            _activeReads.Unregister(lookup.Reference.FirstPage);
-        }
+        ValueTask<bool> done = TryGetCoreAsync(key, destination, new PageAccess(_mapping, blocks: true, CancellationToken.None));
+        Debug.Assert(done.IsCompleted, "a read that blocks has always completed");
+        return done.GetAwaiter().GetResult();
     }
 
     /// <summary>Writes a key's value to a stream, in pieces of up to 64 KiB. The value stays as it is until that is done, whatever is put meanwhile.</summary>
@@ -82,16 +76,32 @@ public sealed partial class KeyValueStore
         return GetLengthCoreAsync(key, cancellationToken);
     }
 
+    private PageAccess AccessWith(CancellationToken cancellationToken) => new(_mapping, blocks: false, cancellationToken);
+
     private async ValueTask<byte[]?> GetCoreAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         ExactBuffer buffer = new();
-        return await TryGetCoreAsync(key, buffer, cancellationToken).ConfigureAwait(false) ? buffer.Array : null;
+        return await TryGetCoreAsync(key, buffer, AccessWith(cancellationToken)).ConfigureAwait(false) ? buffer.Array : null;
     }
 
-    private async ValueTask<bool> TryGetCoreAsync(ReadOnlyMemory<byte> key, IBufferWriter<byte> destination, CancellationToken cancellationToken)
+    /// <summary>Makes one attempt without waiting, which is enough when the pages are in memory and the value is in its leaf. False when it is not enough.</summary>
+    private bool TryGetAtOnce(ReadOnlyMemory<byte> key, IBufferWriter<byte> destination, out bool found)
     {
         using OperationGate.Ticket ticket = Enter();
-        Lookup lookup = await FindAsync(key, destination, cancellationToken).ConfigureAwait(false);
+        bool arrived = TryFind(new SeekTarget(SeekKind.Containing, key), destination, out Lookup lookup, out _) == DescentStatus.Arrived;
+        if (lookup.IsOverflow && arrived)
+        {
+            _activeReads.Unregister(lookup.Reference.FirstPage);
+        }
+
+        found = lookup.Found;
+        return arrived && !lookup.IsOverflow;
+    }
+
+    private async ValueTask<bool> TryGetCoreAsync(ReadOnlyMemory<byte> key, IBufferWriter<byte> destination, PageAccess access)
+    {
+        using OperationGate.Ticket ticket = Enter();
+        Lookup lookup = await FindAsync(key, destination, access).ConfigureAwait(false);
         if (!lookup.IsOverflow)
         {
             return lookup.Found;
@@ -100,7 +110,7 @@ public sealed partial class KeyValueStore
         try
         {
             Memory<byte> memory = destination.GetMemory(lookup.Length)[..lookup.Length];
-            await _overflowReader.ReadAsync(lookup.Reference, memory, cancellationToken).ConfigureAwait(false);
+            await _overflowReader.ReadAsync(lookup.Reference, memory, access).ConfigureAwait(false);
             destination.Advance(lookup.Length);
             return true;
         }
@@ -114,7 +124,7 @@ public sealed partial class KeyValueStore
     {
         using OperationGate.Ticket ticket = Enter();
         ExactBuffer inline = new();
-        Lookup lookup = await FindAsync(key, inline, cancellationToken).ConfigureAwait(false);
+        Lookup lookup = await FindAsync(key, inline, AccessWith(cancellationToken)).ConfigureAwait(false);
         if (!lookup.Found)
         {
             return null;
@@ -140,7 +150,7 @@ public sealed partial class KeyValueStore
     private async ValueTask<long?> GetLengthCoreAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         using OperationGate.Ticket ticket = Enter();
-        Lookup lookup = await FindAsync(key, null, cancellationToken).ConfigureAwait(false);
+        Lookup lookup = await FindAsync(key, null, AccessWith(cancellationToken)).ConfigureAwait(false);
         if (lookup.IsOverflow)
         {
             _activeReads.Unregister(lookup.Reference.FirstPage);
@@ -150,7 +160,7 @@ public sealed partial class KeyValueStore
     }
 
     /// <summary>Looks a key up; a value in the leaf is written out, one on overflow pages is registered and must be unregistered.</summary>
-    private async ValueTask<Lookup> FindAsync(ReadOnlyMemory<byte> key, IBufferWriter<byte>? destination, CancellationToken cancellationToken)
+    private async ValueTask<Lookup> FindAsync(ReadOnlyMemory<byte> key, IBufferWriter<byte>? destination, PageAccess access)
     {
         SeekTarget target = new(SeekKind.Containing, key);
         for (int attempt = 0; attempt < TreeReader.OptimisticAttempts; attempt++)
@@ -160,31 +170,12 @@ public sealed partial class KeyValueStore
                 case DescentStatus.Arrived:
                     return lookup;
                 case DescentStatus.Miss:
-                    await _mapping.ReadOptimisticAsync(missing, cancellationToken).ConfigureAwait(false);
+                    await access.FetchAsync(missing).ConfigureAwait(false);
                     break;
             }
         }
 
-        using PageReadLease lease = await _reader.DescendCoupledAsync(target, null, cancellationToken).ConfigureAwait(false);
-        return FindInLeased(lease, key.Span, destination);
-    }
-
-    private Lookup Find(ReadOnlyMemory<byte> key, IBufferWriter<byte>? destination)
-    {
-        SeekTarget target = new(SeekKind.Containing, key);
-        for (int attempt = 0; attempt < TreeReader.OptimisticAttempts; attempt++)
-        {
-            switch (TryFind(target, destination, out Lookup lookup, out long missing))
-            {
-                case DescentStatus.Arrived:
-                    return lookup;
-                case DescentStatus.Miss:
-                    _mapping.ReadOptimistic(missing);
-                    break;
-            }
-        }
-
-        using PageReadLease lease = _reader.DescendCoupled(target, null);
+        using PageReadLease lease = await _reader.DescendCoupledAsync(target, null, access).ConfigureAwait(false);
         return FindInLeased(lease, key.Span, destination);
     }
 

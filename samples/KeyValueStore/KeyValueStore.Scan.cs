@@ -113,6 +113,7 @@ public sealed partial class KeyValueStore
     {
         using OperationGate.Ticket ticket = Enter();
         cancellationToken.ThrowIfCancellationRequested();
+        PageAccess access = AccessWith(cancellationToken);
         for (int attempt = 0; attempt < TreeReader.OptimisticAttempts; attempt++)
         {
             switch (TryReadLeaf(target, snapshot, out long missing))
@@ -120,12 +121,12 @@ public sealed partial class KeyValueStore
                 case DescentStatus.Arrived:
                     return;
                 case DescentStatus.Miss:
-                    await _mapping.ReadOptimisticAsync(missing, cancellationToken).ConfigureAwait(false);
+                    await access.FetchAsync(missing).ConfigureAwait(false);
                     break;
             }
         }
 
-        using PageReadLease lease = await _reader.DescendCoupledAsync(target, snapshot.Fences, cancellationToken).ConfigureAwait(false);
+        using PageReadLease lease = await _reader.DescendCoupledAsync(target, snapshot.Fences, access).ConfigureAwait(false);
         lease.Span.CopyTo(snapshot.Bytes);
         snapshot.Page = lease.Page;
     }
@@ -179,7 +180,7 @@ public sealed partial class KeyValueStore
     /// <summary>Asks for the neighbour that the copied leaf names; only a hint, since it may be another page's neighbour by now.</summary>
     private void PrefetchLeaf(long page)
     {
-        if (page <= MetaPage.RootPage || page >= _allocator.PageCount)
+        if (!_allocator.IsUsable(page))
         {
             return;
         }

@@ -15,7 +15,7 @@ public class CutOffTests
         string flushed = directory.File("flushed.kv");
         await using (KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { CacheSize = 2 << 20 }))
         {
-            await FillAsync(store, 0, 1000);
+            await FillAsync(store, 1000);
             await store.FlushAsync();
             FileCopy.OfOpenFile(path, flushed);
             await store.PutAsync(TestData.Key(1), TestData.Value(99, 10));
@@ -34,10 +34,7 @@ public class CutOffTests
     {
         using TemporaryDirectory directory = new();
         string path = directory.File();
-        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
-        {
-            await FillAsync(store, 0, 500);
-        }
+        await CreateAsync(path, 500);
 
         long length = new FileInfo(path).Length;
         string cut = directory.File("cut.kv");
@@ -67,10 +64,7 @@ public class CutOffTests
     {
         using TemporaryDirectory directory = new();
         string path = directory.File();
-        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
-        {
-            await FillAsync(store, 0, 10);
-        }
+        await CreateAsync(path, 10);
 
         byte[] good = await File.ReadAllBytesAsync(path);
         for (int i = 0; i < 120; i++)
@@ -92,10 +86,7 @@ public class CutOffTests
     {
         using TemporaryDirectory directory = new();
         string path = directory.File();
-        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
-        {
-            await FillAsync(store, 0, 10);
-        }
+        await CreateAsync(path, 10);
 
         byte[] good = await File.ReadAllBytesAsync(path);
         await RefusesAsync<StoreNotCleanException>(16, 2, "in flux");
@@ -156,7 +147,7 @@ public class CutOffTests
         await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 8 << 20 });
         await using (KeyValueStore store = await KeyValueStore.OpenAsync(cache, path))
         {
-            await FillAsync(store, 0, 10);
+            await FillAsync(store, 10);
             await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
             await Assert.ThrowsAsync<MappingLockedException>(async () => await KeyValueStore.OpenAsync(path));
             Assert.Equal(TestData.Value(3, 103), await store.GetAsync(TestData.Key(3)));
@@ -171,10 +162,7 @@ public class CutOffTests
     {
         using TemporaryDirectory directory = new();
         string path = directory.File();
-        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
-        {
-            await FillAsync(store, 0, 400);
-        }
+        await CreateAsync(path, 400);
 
         byte[] good = await File.ReadAllBytesAsync(path);
         int pages = good.Length / 4096;
@@ -219,9 +207,15 @@ public class CutOffTests
         }
     }
 
-    private static async Task FillAsync(KeyValueStore store, int from, int count)
+    private static async Task CreateAsync(string path, int count)
     {
-        for (int i = from; i < from + count; i++)
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
+        await FillAsync(store, count);
+    }
+
+    private static async Task FillAsync(KeyValueStore store, int count)
+    {
+        for (int i = 0; i < count; i++)
         {
             await store.PutAsync(TestData.Key(i), TestData.Value(i, i % 40 == 39 ? 12_000 : 100 + i % 100));
         }

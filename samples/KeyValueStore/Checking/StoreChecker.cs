@@ -266,10 +266,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
             }
 
             int length = Math.Min(value.Length - done, limits.OverflowPayload);
-            if (PageHeader.Kind(_page) != PageKind.Overflow
-                || PageHeader.FirstPage(_page) != value.FirstPage
-                || PageHeader.ChainIndex(_page) != index
-                || PageHeader.PayloadLength(_page) != length)
+            if (!PageHeader.IsPiece(_page, value.FirstPage, index, length))
             {
                 Report(page, $"it is not piece {index} of the value at page {value.FirstPage} that leaf {leaf} refers to");
                 return;
@@ -399,7 +396,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
             return true;
         }
 
-        Report(page, "its checksum is wrong, so it is torn, has decayed or belongs elsewhere");
+        Report(page, PageChecksum.Problem);
         return false;
     }
 

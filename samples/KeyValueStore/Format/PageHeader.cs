@@ -53,6 +53,10 @@ internal static class PageHeader
 
     public static int ChainIndex(ReadOnlySpan<byte> page) => DeadBytes(page);
 
+    /// <summary>Whether a page is the piece of a value that it should be.</summary>
+    public static bool IsPiece(ReadOnlySpan<byte> page, long firstPage, int index, int length) =>
+        Kind(page) == PageKind.Overflow && FirstPage(page) == firstPage && ChainIndex(page) == index && PayloadLength(page) == length;
+
     public static void SetCount(Span<byte> page, int count) => BinaryPrimitives.WriteUInt16LittleEndian(page[CountOffset..], checked((ushort)count));
 
     public static void SetHeapStart(Span<byte> page, int offset) => BinaryPrimitives.WriteInt32LittleEndian(page[LengthOffset..], offset);

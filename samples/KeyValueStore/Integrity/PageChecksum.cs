@@ -10,6 +10,9 @@ internal static class PageChecksum
     /// <summary>Bytes of the checksum.</summary>
     public const int Size = 8;
 
+    /// <summary>What is said of a page whose checksum is wrong.</summary>
+    public const string Problem = "its checksum is wrong, so it is torn, has decayed or belongs elsewhere";
+
     public static bool IsValid(ReadOnlySpan<byte> page, long number) => BinaryPrimitives.ReadUInt64LittleEndian(page) == Compute(page, number);
 
     public static void Write(Span<byte> page, long number) => BinaryPrimitives.WriteUInt64LittleEndian(page, Compute(page, number));

@@ -97,5 +97,5 @@ internal sealed class PageVerifier(Mapping mapping)
 
     private ref VerifiedPage? PlaceOf(long page) => ref _verified[page & (_verified.Length - 1)];
 
-    private CorruptStoreException Wrong(long page) => new(mapping.Path, page, "its checksum is wrong, so it is torn, has decayed or belongs elsewhere");
+    private CorruptStoreException Wrong(long page) => new(mapping.Path, page, PageChecksum.Problem);
 }

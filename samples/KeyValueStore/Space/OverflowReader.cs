@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Hashing;
+using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
 
@@ -17,7 +18,7 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits, PageVer
     private readonly OverflowReadAhead _readAhead = new(mapping, limits);
 
     /// <summary>Copies the value into memory of just its length.</summary>
-    public async ValueTask ReadAsync(OverflowReference value, Memory<byte> destination, CancellationToken cancellationToken)
+    public async ValueTask ReadAsync(OverflowReference value, Memory<byte> destination, PageAccess access)
     {
         long page = FirstPageOf(value);
         int done = 0;
@@ -25,25 +26,11 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits, PageVer
         {
             _readAhead.Advance(value, index, page);
 
-            using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
+            using PageReadLease lease = await access.ReadAsync(page).ConfigureAwait(false);
             done += CopyPage(value, lease, index, done, destination.Span[done..], ref page);
         }
 
         VerifyHash(value, XxHash3.HashToUInt64(destination.Span[..value.Length]));
-    }
-
-    /// <summary>Copies the value into memory of just its length, blocking the calling thread.</summary>
-    public void Read(OverflowReference value, Span<byte> destination)
-    {
-        long page = FirstPageOf(value);
-        int done = 0;
-        for (int index = 0; done < value.Length; index++)
-        {
-            using PageReadLease lease = mapping.Read(page);
-            done += CopyPage(value, lease, index, done, destination[done..], ref page);
-        }
-
-        VerifyHash(value, XxHash3.HashToUInt64(destination[..value.Length]));
     }
 
     /// <summary>Writes the value to a stream, in pieces of up to 64 KiB; no page is latched while the stream is written to.</summary>
@@ -95,10 +82,7 @@ internal sealed class OverflowReader(Mapping mapping, PageLimits limits, PageVer
         verifier.Verify(lease);
         ReadOnlySpan<byte> bytes = lease.Span;
         int expected = Math.Min(value.Length - done, limits.OverflowPayload);
-        if (PageHeader.Kind(bytes) != PageKind.Overflow
-            || PageHeader.FirstPage(bytes) != value.FirstPage
-            || PageHeader.ChainIndex(bytes) != index
-            || PageHeader.PayloadLength(bytes) != expected)
+        if (!PageHeader.IsPiece(bytes, value.FirstPage, index, expected))
         {
             throw new CorruptStoreException(mapping.Path, page, $"it is not piece {index} of the value that begins at page {value.FirstPage}");
         }

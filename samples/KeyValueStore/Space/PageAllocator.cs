@@ -164,5 +164,6 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
         FreePages--;
     }
 
-    private bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount;
+    /// <summary>Whether a page is one that the store uses and that others may lead to.</summary>
+    public bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount;
 }

@@ -1,3 +1,4 @@
+using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
@@ -60,7 +61,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
                 return DescentStatus.Restart;
             }
 
-            if (!plausible || !IsTreePage(child))
+            if (!plausible || !allocator.IsUsable(child))
             {
                 throw NotATreePage(leaf.Page);
             }
@@ -85,10 +86,10 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
 
     /// <summary>Descends with shared leases; for a reader whose optimistic attempts keep failing.</summary>
     /// <returns>The leaf, which the caller releases.</returns>
-    public async ValueTask<PageReadLease> DescendCoupledAsync(SeekTarget target, Fences? fences, CancellationToken cancellationToken)
+    public async ValueTask<PageReadLease> DescendCoupledAsync(SeekTarget target, Fences? fences, PageAccess access)
     {
         fences?.Reset();
-        PageReadLease lease = await mapping.ReadAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
+        PageReadLease lease = await access.ReadAsync(MetaPage.RootPage).ConfigureAwait(false);
         int expectedLevel = -1;
         while (true)
         {
@@ -107,7 +108,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
                     return lease;
                 }
 
-                lease = await mapping.ReadAsync(child, cancellationToken).ConfigureAwait(false);
+                lease = await access.ReadAsync(child).ConfigureAwait(false);
             }
             finally
             {
@@ -119,42 +120,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
         }
     }
 
-    /// <summary>The same, blocking the calling thread.</summary>
-    public PageReadLease DescendCoupled(SeekTarget target, Fences? fences)
-    {
-        fences?.Reset();
-        PageReadLease lease = mapping.Read(MetaPage.RootPage);
-        int expectedLevel = -1;
-        while (true)
-        {
-            PageReadLease parent = lease;
-            try
-            {
-                verifier.VerifyTreePage(lease);
-                if (!TryStep(target, fences, lease.Span, ref expectedLevel, out long child))
-                {
-                    throw NotATreePage(lease.Page);
-                }
-
-                if (child == 0)
-                {
-                    parent = default;
-                    return lease;
-                }
-
-                lease = mapping.Read(child);
-            }
-            finally
-            {
-                if (parent.IsHeld)
-                {
-                    parent.Dispose();
-                }
-            }
-        }
-    }
-
-    public CorruptStoreException NotATreePage(long page) => new(mapping.Path, page, "it is not the tree page that its parent says");
+    public CorruptStoreException NotATreePage(long page) => CorruptStoreException.NotATreePage(mapping.Path, page);
 
     /// <summary>Looks at one page of a coupled descent; the child is 0 at the leaf.</summary>
     private bool TryStep(in SeekTarget target, Fences? fences, ReadOnlySpan<byte> bytes, ref int expectedLevel, out long child)
@@ -169,7 +135,7 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
 
         expectedLevel = level - 1;
         return level == 0
-            || (page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index) && IsTreePage(child));
+            || (page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index) && allocator.IsUsable(child));
     }
 
     private static bool TrySetFences(Fences? fences, TreePage page, int index)
@@ -201,6 +167,4 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
 
         return true;
     }
-
-    private bool IsTreePage(long page) => page > MetaPage.RootPage && page < allocator.PageCount;
 }

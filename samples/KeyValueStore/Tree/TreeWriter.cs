@@ -136,8 +136,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             using PageReadLease lease = await mapping.ReadAsync(number, cancellationToken).ConfigureAwait(false);
             verifier.VerifyTreePage(lease);
             TreePage page = new(lease.Span);
-            if (!page.IsPlausible || page.Level != level
-                || !page.TryFindChild(target, out int index, out long child) || child <= MetaPage.RootPage || child >= allocator.PageCount)
+            if (!page.IsPlausible || page.Level != level || !page.TryFindChild(target, out int index, out long child) || !allocator.IsUsable(child))
             {
                 throw NotATreePage(number);
             }
@@ -376,5 +375,5 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         return reference.Length;
     }
 
-    private CorruptStoreException NotATreePage(long page) => new(mapping.Path, page, "it is not the tree page that its parent says");
+    private CorruptStoreException NotATreePage(long page) => CorruptStoreException.NotATreePage(mapping.Path, page);
 }
