@@ -20,6 +20,9 @@ internal sealed unsafe class CacheCore
 {
     private const int LeastFrames = 64;
     private const int SpareHeadsAtLeast = 64;
+
+    /// <summary>Heads, spare ones included, and sums of a few frame counts stay within 31 bits.</summary>
+    private const int MostFrames = 1 << 29;
     private const long HugePagesFrom = 64L << 20;
 
     private readonly Lock _mappingLock = new();
@@ -36,10 +39,10 @@ internal sealed unsafe class CacheCore
             : Math.Max(options.MemoryLimit, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         MaximumMemory = maximum;
         bool hugePages = options.HugePages && options.MemoryLimit >= HugePagesFrom;
-        uint maximumFrames = (uint)Math.Min(int.MaxValue, maximum / PageSize);
+        uint maximumFrames = (uint)Math.Min(MostFrames, maximum / PageSize);
         Budget = new MemoryBudget(options.MemoryLimit);
         Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages);
-        Heads = new HeadSlab((uint)Math.Min(int.MaxValue, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
+        Heads = new HeadSlab((uint)(maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
         OwnThread = new OwnThread("StorageCache tasks");

@@ -152,6 +152,7 @@ public sealed partial class Mapping
         for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
         {
             await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(true);
+            DetachIfEmpty(page);
         }
 
         return true;

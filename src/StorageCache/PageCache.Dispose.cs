@@ -31,7 +31,16 @@ public sealed partial class PageCache
         }
 
         // The thread has ended by then.
-        await TearDownAsync().ConfigureAwait(false);
+        try
+        {
+            await TearDownAsync().ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // What could not be flushed matters more than memory that could not be given back; both are said.
+            errors.Add(error);
+        }
+
         ThrowAll(errors);
     }
 

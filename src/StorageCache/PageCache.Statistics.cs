@@ -4,8 +4,8 @@ namespace StorageCache;
 public sealed partial class PageCache
 {
     /// <summary>
-    /// What the cache has done and holds. Takes no lock that a page access takes; costs a look at each of the 512 cells of
-    /// two counters, and at every open mapping.
+    /// What the cache has done and holds. Takes no lock that a page access takes; costs a look at each of 512 cells, twice,
+    /// and at every open mapping.
     /// </summary>
     public PageCacheStatistics GetStatistics()
     {

@@ -49,7 +49,8 @@ public sealed class PageCacheOptions
     public double DirtyBackgroundRatio { get; init; } = 0.10;
 
     /// <summary>
-    /// The part of all frames that may be dirty before writers are paused, from <see cref="DirtyBackgroundRatio"/> to
+    /// The part of all frames that may be dirty before writers are paused for longest. They are paused, briefly at first, from
+    /// halfway between <see cref="DirtyBackgroundRatio"/> and this. From <see cref="DirtyBackgroundRatio"/> to
     /// 0.95. Default: 0.4.
     /// </summary>
     public double DirtyLimitRatio { get; init; } = 0.40;
@@ -75,6 +76,8 @@ public sealed class PageCacheOptions
     /// <summary>The clock for time-outs and intervals. Default: <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
+    private const long MostMemory = 1L << 41;
+
     /// <summary>Checks every option.</summary>
     /// <exception cref="ArgumentOutOfRangeException">Names the option, its value and the range.</exception>
     internal void Validate()
@@ -83,7 +86,8 @@ public sealed class PageCacheOptions
         long least = CacheCore.LeastMemory(PageSize);
         Check(MemoryLimit >= least, nameof(MemoryLimit), MemoryLimit, $"at least {least} bytes with pages of {PageSize} bytes");
         Check(MaximumMemoryLimit == 0 || MaximumMemoryLimit >= MemoryLimit, nameof(MaximumMemoryLimit), MaximumMemoryLimit, $"0, or at least MemoryLimit ({MemoryLimit} bytes)");
-        Check(MaximumMemoryLimit <= 1L << 44 && MemoryLimit <= 1L << 44, nameof(MaximumMemoryLimit), Math.Max(MaximumMemoryLimit, MemoryLimit), "at most 16 TiB");
+        Check(MemoryLimit <= MostMemory, nameof(MemoryLimit), MemoryLimit, $"at most {MostMemory} bytes (2 TiB)");
+        Check(MaximumMemoryLimit <= MostMemory, nameof(MaximumMemoryLimit), MaximumMemoryLimit, $"at most {MostMemory} bytes (2 TiB)");
         Check(Enum.IsDefined(IoEngine), nameof(IoEngine), IoEngine, "Auto or Threads");
         Check(IoThreads is >= 1 and <= 256, nameof(IoThreads), IoThreads, "1 to 256 threads");
         CheckTimeout(LatchTimeout, nameof(LatchTimeout));

@@ -6,10 +6,10 @@ namespace StorageCache;
 /// </summary>
 public readonly record struct PageCacheStatistics
 {
-    /// <summary>Acquisitions that found the page in memory.</summary>
+    /// <summary>Look-ups that found the page in memory. A lease that is taken from a pin looks nothing up, and is not counted.</summary>
     public long Hits { get; init; }
 
-    /// <summary>Acquisitions that had to bring the page in. Those who joined a load that was under way count as hits, and as waits.</summary>
+    /// <summary>Look-ups that had to bring the page in. Those who joined a load that was under way count as hits, and as waits.</summary>
     public long Misses { get; init; }
 
     /// <summary>Pages that were made without reading them.</summary>

@@ -41,7 +41,7 @@ internal static unsafe class StateWord
     /// <summary>The frame's bytes must not change: a writer breaks away first.</summary>
     public const ulong Protected = 1UL << 21;
 
-    /// <summary>The head's pin count may be above zero; cleared by whoever finds it zero under the list lock.</summary>
+    /// <summary>The head's pin count may be above zero. Set by the first pin, and stays for as long as the page does.</summary>
     public const ulong Pinned = 1UL << 22;
 
     /// <summary>The head's wait list is not empty.</summary>
@@ -154,7 +154,7 @@ internal static unsafe class StateWord
     public static ulong Downgrade(Slot* slot)
     {
         ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive + 1);
-        if ((state & SharedMask) != 1)
+        if ((state & (SharedMask | Exclusive)) != 1)
         {
             EndProcess();
         }
@@ -191,7 +191,12 @@ internal static unsafe class StateWord
 
     /// <summary>Whether the page's content and head are still those it had when its word was <paramref name="before"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasVersionOf(Slot* slot, ulong before) => (uint)(Load(slot) >> 32) == (uint)(before >> 32);
+    public static bool HasVersionOf(Slot* slot, ulong before)
+    {
+        // What was read of the slot was read before.
+        Volatile.ReadBarrier();
+        return (uint)(Load(slot) >> 32) == (uint)(before >> 32);
+    }
 
     /// <summary>Marks the page referenced, once per round of the clock: later calls find the bit and write nothing.</summary>
     public static void Reference(Slot* slot, ulong state)

@@ -12,10 +12,6 @@ internal static class Throw
     public static void LeaseNotHeld() =>
         throw new InvalidOperationException("The lease is not held: it was disposed of, or never acquired.");
 
-    /// <summary>The mapping takes no changes.</summary>
-    [DoesNotReturn]
-    public static void ReadOnly(Mapping mapping) => throw MakeReadOnly(mapping);
-
     /// <summary>A page number below zero.</summary>
     public static void IfNegativePage(long page) => ArgumentOutOfRangeException.ThrowIfNegative(page);
 

@@ -44,9 +44,6 @@ internal sealed unsafe class NativeSlab
     /// <summary>Items that were ever used have indices 1 to this.</summary>
     public uint HighWater => Volatile.Read(ref _highWater);
 
-    /// <summary>Items that were used and are free.</summary>
-    public int FreeCount => _free.Count;
-
     /// <summary>Address of an item.</summary>
     public byte* this[uint index] => Base + ((long)index * _itemSize);
 

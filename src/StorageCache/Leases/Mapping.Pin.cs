@@ -120,12 +120,11 @@ public sealed unsafe partial class Mapping
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void UndoPin(BufferHead* head)
     {
-        // The head may be another page's by now, and that page may have lost its frame while our count stood there.
-        int mapping = head->Mapping;
-        long other = head->Page;
+        // The head may be another page's by now, and that page may have lost its frame while our count stood there. Whose it is
+        // is asked afterwards: if it changes hands once more, the count that kept it there is gone already.
         if (Interlocked.Decrement(ref head->Pins) == 0)
         {
-            _core.MappingAt(mapping)?.DetachIfEmpty(other);
+            _core.MappingAt(head->Mapping)?.DetachIfEmpty(head->Page);
         }
     }
 

@@ -10,7 +10,7 @@ namespace StorageCache;
 /// </content>
 public sealed unsafe partial class Mapping
 {
-    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Blocks the calling thread, and no other, if that has to wait.</summary>
+    /// <summary>Takes the write lease of a page without reading it: its bytes are zero, and it is dirty from the start. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Blocks the calling thread, and no other, if that has to wait.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="page"/> is negative, or its end is beyond what 64 bits can say.</exception>
     /// <exception cref="CacheFullException">No frame came free in time.</exception>
@@ -46,14 +46,14 @@ public sealed unsafe partial class Mapping
         bool taken = TryAcquireNow(page, WaitMode.Exclusive, out Slot* slot) || TryAcquireNewNow(page, out slot);
         if (taken)
         {
-            new Span<byte>(AddressOf(slot->Frame), PageSize).Clear();
+            BeginNew(slot, isClear: false);
         }
 
         lease = taken ? new PageWriteLease(this, slot) : default;
         return taken;
     }
 
-    /// <summary>Takes the write lease of a page without reading it: its bytes are zero. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Completes synchronously if the page can be had at once.</summary>
+    /// <summary>Takes the write lease of a page without reading it: its bytes are zero, and it is dirty from the start. A page at or beyond the end of the file makes the file long enough to hold it whole. It stays that long if the lease is then not had in time. Completes synchronously if the page can be had at once.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
     /// <param name="cancellationToken">Cancels the wait. A read that has begun goes on; a page that can be had at once is had.</param>
     /// <inheritdoc cref="WriteNew(long)" path="/exception"/>
@@ -71,6 +71,20 @@ public sealed unsafe partial class Mapping
     {
         Throw.IfBadTimeout(timeout);
         return WriteNewCoreAsync(page, timeout, cancellationToken);
+    }
+
+    /// <summary>
+    /// Makes an exclusively latched page zeros, and dirty: what it held is given up from here on, whether or not the caller goes on to
+    /// change it (WB-10).
+    /// </summary>
+    private void BeginNew(Slot* slot, bool isClear)
+    {
+        if (!isClear)
+        {
+            new Span<byte>(AddressOf(slot->Frame), PageSize).Clear();
+        }
+
+        MarkDirty(slot);
     }
 
     private PageWriteLease WriteNewBlocking(long page, TimeSpan timeout)

@@ -62,8 +62,7 @@ public readonly unsafe struct OptimisticRead
     }
 
     /// <summary>
-    /// Whether everything read from <see cref="Span"/> so far is what the page held at one moment. Once false, it stays
-    /// false: begin again.
+    /// Whether everything read from <see cref="Span"/> so far is what the page held at one moment. If not, begin again.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Validate()

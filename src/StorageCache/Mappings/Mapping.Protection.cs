@@ -27,9 +27,9 @@ public sealed unsafe partial class Mapping
             return false;
         }
 
-        if (waiter.IsNew && !waiter.IsFresh)
+        if (waiter.IsNew)
         {
-            new Span<byte>(AddressOf(waiter.Slot->Frame), PageSize).Clear();
+            BeginNew(waiter.Slot, isClear: waiter.IsFresh);
         }
 
         return true;

@@ -21,6 +21,9 @@ internal sealed unsafe class PageTableMemory
 
     private const long CommitStep = 2L << 20;
 
+    /// <summary>Whether a leaf has ever been given back.</summary>
+    private int _hasHoles;
+
     private readonly MemoryBudget _budget;
     private readonly NativeSlab _leafHeaders;
     private readonly NativeSlab _nodeHeaders;
@@ -146,6 +149,12 @@ internal sealed unsafe class PageTableMemory
 
         leaf->BaseVersion = version;
         uint index = _leafHeaders.IndexOf(leaf);
+        if (Interlocked.Exchange(ref _hasHoles, 1) == 0)
+        {
+            // The kernel would fill the holes again, to make huge pages of what lies around them.
+            _slots.AdviseHuge(false);
+        }
+
         _slots.Discard((byte*)slots - _slotsBase, PageTable.LeafSlotBytes);
         _leafHeaders.Free(index);
         _budget.Release(LeafBytes);

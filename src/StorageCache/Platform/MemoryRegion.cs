@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
@@ -126,9 +127,16 @@ internal sealed unsafe class MemoryRegion
         GC.KeepAlive(this);
     }
 
-    /// <summary><see cref="Discard"/> for the whole region, committed or not.</summary>
-    /// <exception cref="IOException">The kernel refuses.</exception>
-    public void DiscardAll() => Advise(0, Size, LibC.MADV_DONTNEED, "discard");
+    /// <summary>
+    /// Takes the memory of the whole region away, committed or not, where the kernel takes it: of a process that has locked its memory
+    /// (mlockall) it takes none.
+    /// </summary>
+    public void DiscardAll()
+    {
+        int result = LibC.madvise((nint)Base, (nuint)Size, LibC.MADV_DONTNEED);
+        Debug.Assert(result == 0 || Errno.Last == Errno.EINVAL, "a region is the region's own");
+        GC.KeepAlive(this);
+    }
 
     /// <summary>Asks for transparent huge pages in the whole region, or for none. A kernel without them is not an error.</summary>
     /// <exception cref="IOException">The kernel refuses for another reason.</exception>

@@ -20,7 +20,8 @@ public sealed partial class Mapping
 
     /// <summary>
     /// Makes every change that was marked dirty before the call durable: writes it and syncs the device. Writers may carry
-    /// on meanwhile. Calls at the same time share a sync.
+    /// on meanwhile, but a write lease that is held on a dirty page is waited for, without a limit: not to be called by who holds one.
+    /// Calls at the same time share a sync.
     /// </summary>
     /// <param name="cancellationToken">Stops waiting; writes that have begun go on.</param>
     /// <exception cref="PageWriteException">A page could not be written. It stays dirty and readable; flushing again tries again.</exception>
