@@ -1,0 +1,31 @@
+# Compares the symbols that LIBRARY exports with the functions that HEADER declares.
+
+execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "nm failed on ${LIBRARY}")
+endif()
+string(REGEX MATCHALL " [TDBRVW] [A-Za-z0-9_]+" symbols "${symbols}")
+set(exported "")
+foreach(symbol ${symbols})
+  string(REGEX REPLACE "^ . " "" symbol "${symbol}")
+  # What the sanitizers add to every library.
+  if(NOT symbol MATCHES "^(__asan|__odr_asan|__tsan|__ubsan|_init$|_fini$)")
+    list(APPEND exported ${symbol})
+  endif()
+endforeach()
+
+file(READ ${HEADER} text)
+string(REGEX MATCHALL "SC_EXPORT int(32|64)_t sc_[a-z_]+\\(" declarations "${text}")
+set(declared "")
+foreach(declaration ${declarations})
+  string(REGEX REPLACE ".* (sc_[a-z_]+)\\($" "\\1" name "${declaration}")
+  list(APPEND declared ${name})
+endforeach()
+
+list(SORT exported)
+list(SORT declared)
+if(declared STREQUAL "" OR NOT exported STREQUAL declared)
+  message(FATAL_ERROR "exported: ${exported}\ndeclared: ${declared}")
+endif()
+list(LENGTH declared count)
+message(STATUS "${count} functions are exported and declared")
