@@ -1,5 +1,7 @@
 using StorageCache.Workloads.Hit;
+using StorageCache.Workloads.Miss;
 using StorageCache.Workloads.Wait;
+using StorageCache.Workloads.Write;
 
 namespace StorageCache.Workloads;
 
@@ -7,5 +9,5 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload()];
 }

@@ -13,20 +13,22 @@ namespace StorageCache;
 public sealed partial class PageCache : IAsyncDisposable, IDisposable
 {
     private readonly CacheCore _core;
-    private readonly ThreadIoEngine _engine;
+    private readonly IIoEngine _engine;
     private int _disposed;
 
     /// <summary>Makes a cache. Memory is taken as it is used.</summary>
     /// <param name="options">What to make it with.</param>
     /// <exception cref="ArgumentNullException"><paramref name="options"/>, or its clock, is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range; the message names it.</exception>
+    /// <exception cref="IoEngineUnavailableException">The I/O engine that is asked for by name is not to be had here.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x64 or arm64.</exception>
     public PageCache(PageCacheOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         Options = options;
-        _engine = new ThreadIoEngine(options.IoThreads);
+        _engine = IoEngines.Create(options, out PageCacheCapabilities capabilities);
+        Capabilities = capabilities;
         _core = new CacheCore(this, options);
         _core.OwnThread.Start();
         _core.Reclaimer.Start();
@@ -35,6 +37,9 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
 
     /// <summary>What the cache was made with.</summary>
     public PageCacheOptions Options { get; }
+
+    /// <summary>What is in use of what the machine and the process could offer.</summary>
+    public PageCacheCapabilities Capabilities { get; }
 
     /// <summary>Bytes per page.</summary>
     public int PageSize => _core.PageSize;

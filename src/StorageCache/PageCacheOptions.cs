@@ -25,6 +25,12 @@ public sealed class PageCacheOptions
     public int IoThreads { get; init; } = 16;
 
     /// <summary>
+    /// The most requests that the kernel has at once with <see cref="IoEngine.IoUring"/>, 1 to 4,096; further ones wait,
+    /// first come, first served. Default: 128.
+    /// </summary>
+    public int IoQueueDepth { get; init; } = 128;
+
+    /// <summary>
     /// How long a lease is waited for when the call names no time-out; then <see cref="LatchTimeoutException"/>. Above
     /// zero and at most 24 days, or infinite. Default: infinite.
     /// </summary>
@@ -88,8 +94,9 @@ public sealed class PageCacheOptions
         Check(MaximumMemoryLimit == 0 || MaximumMemoryLimit >= MemoryLimit, nameof(MaximumMemoryLimit), MaximumMemoryLimit, $"0, or at least MemoryLimit ({MemoryLimit} bytes)");
         Check(MemoryLimit <= MostMemory, nameof(MemoryLimit), MemoryLimit, $"at most {MostMemory} bytes (2 TiB)");
         Check(MaximumMemoryLimit <= MostMemory, nameof(MaximumMemoryLimit), MaximumMemoryLimit, $"at most {MostMemory} bytes (2 TiB)");
-        Check(Enum.IsDefined(IoEngine), nameof(IoEngine), IoEngine, "Auto or Threads");
+        Check(Enum.IsDefined(IoEngine), nameof(IoEngine), IoEngine, "Auto, Threads or IoUring");
         Check(IoThreads is >= 1 and <= 256, nameof(IoThreads), IoThreads, "1 to 256 threads");
+        Check(IoQueueDepth is >= 1 and <= 4096, nameof(IoQueueDepth), IoQueueDepth, "1 to 4096 requests");
         CheckTimeout(LatchTimeout, nameof(LatchTimeout));
         CheckTimeout(FrameTimeout, nameof(FrameTimeout));
         Check(StealLimit >= 0, nameof(StealLimit), StealLimit, "0 or more");

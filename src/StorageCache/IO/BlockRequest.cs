@@ -62,6 +62,12 @@ public abstract class BlockRequest
     /// <summary>Link of the queue that the request is in. Used by whoever holds the request.</summary>
     internal BlockRequest? Next { get; set; }
 
+    /// <summary>Bytes that are done, while an engine transfers piece by piece. Used by the engine.</summary>
+    internal int Transferred { get; set; }
+
+    /// <summary>How often in a row the engine has had to ask again. Used by the engine.</summary>
+    internal int Attempts { get; set; }
+
     /// <summary>The device that will carry the request out while an engine has it queued, else null.</summary>
     internal IBlockDevice? Device { get; set; }
 
@@ -138,6 +144,8 @@ public abstract class BlockRequest
         Operation = operation;
         Offset = offset;
         ByteCount = 0;
+        Transferred = 0;
+        Attempts = 0;
         _count = 0;
         Volatile.Write(ref _submission, (_submission | Armed) + 2);
     }

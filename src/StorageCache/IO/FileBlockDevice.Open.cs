@@ -25,7 +25,7 @@ internal sealed partial class FileBlockDevice
     /// <exception cref="UnauthorizedAccessException">Permission is denied.</exception>
     /// <exception cref="BlockIOException">Anything else: the path is a directory, the file to be created exists, ...</exception>
     /// <exception cref="PlatformNotSupportedException">Not Linux on x64 or arm64.</exception>
-    public static FileBlockDevice Open(string path, FileOpenMode mode, bool isReadOnly, int pageSize, ThreadIoEngine engine)
+    public static FileBlockDevice Open(string path, FileOpenMode mode, bool isReadOnly, int pageSize, IIoEngine engine)
     {
         LinuxOnly.Demand();
         if (isReadOnly && mode != FileOpenMode.Open)

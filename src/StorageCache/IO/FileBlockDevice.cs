@@ -15,7 +15,7 @@ namespace StorageCache.IO;
 internal sealed partial class FileBlockDevice : IBlockDevice
 {
     /// <summary>Runs what <see cref="Submit"/> is given; shared with other devices.</summary>
-    private readonly ThreadIoEngine _engine;
+    private readonly IIoEngine _engine;
 
     /// <summary>The descriptor that serves all transfers, and that the lock belongs to.</summary>
     private readonly SafeFileHandle _file;
@@ -30,7 +30,7 @@ internal sealed partial class FileBlockDevice : IBlockDevice
     private SafeFileHandle? _tailFile;
 
     private FileBlockDevice(
-        string path, SafeFileHandle file, in FileStatus status, bool isReadOnly, int directAlignment, ThreadIoEngine engine)
+        string path, SafeFileHandle file, in FileStatus status, bool isReadOnly, int directAlignment, IIoEngine engine)
     {
         Name = path;
         IsReadOnly = isReadOnly;
@@ -77,7 +77,7 @@ internal sealed partial class FileBlockDevice : IBlockDevice
     }
 
     /// <summary>Queues the request to the engine.</summary>
-    public void Submit(BlockRequest request) => _engine.Enqueue(request, this);
+    public void Submit(BlockRequest request) => _engine.Submit(request, this);
 
     /// <summary>Changes the length of the file on one of the engine's threads: freeing the blocks of a large file takes the kernel a while.</summary>
     /// <inheritdoc/>
@@ -129,6 +129,12 @@ internal sealed partial class FileBlockDevice : IBlockDevice
         lock (_tailGate)
         {
             _tailFile?.Dispose();
+            if (!_file.IsClosed)
+            {
+                // A ring lets go of the file some time after its last completion, and the lock would stay until then.
+                LibC.flock(_file, LibC.LOCK_UN);
+            }
+
             _file.Dispose();
         }
     }

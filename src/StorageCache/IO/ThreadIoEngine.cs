@@ -11,7 +11,7 @@ namespace StorageCache.IO;
 /// </para>
 /// <para>Thread safety: all members may be called from any thread.</para>
 /// </remarks>
-internal sealed class ThreadIoEngine : IDisposable
+internal sealed class ThreadIoEngine : IIoEngine
 {
     /// <summary>Guards every field below; its wait set is the idle threads.</summary>
     private readonly object _gate = new();
@@ -43,6 +43,9 @@ internal sealed class ThreadIoEngine : IDisposable
         _threads = new Thread[maximumThreads];
     }
 
+    /// <inheritdoc/>
+    public IoEngine Kind => IoEngine.Threads;
+
     /// <summary>Threads started so far.</summary>
     public int ThreadCount
     {
@@ -70,7 +73,7 @@ internal sealed class ThreadIoEngine : IDisposable
     /// <summary>Queues a request, to be run by <see cref="IBlockDevice.Execute"/> of its device on one of the threads.</summary>
     /// <remarks>A request that comes after <see cref="Dispose"/>, or for which no thread can be had, fails inside the call (I/O-3).</remarks>
     /// <exception cref="InvalidOperationException">The request is queued already.</exception>
-    public void Enqueue(BlockRequest request, IBlockDevice device)
+    public void Submit(BlockRequest request, IBlockDevice device)
     {
         // Always on: queueing a request twice would tie the list into a ring.
         if (request.Device is not null)

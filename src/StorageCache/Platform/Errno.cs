@@ -13,9 +13,13 @@ internal static class Errno
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
     public const int EACCES = 13;
+    public const int EFAULT = 14;
     public const int EEXIST = 17;
     public const int EISDIR = 21;
+    public const int EBUSY = 16;
     public const int EINVAL = 22;
+    public const int ENOSYS = 38;
+    public const int ETIME = 62;
     public const int ENOSPC = 28;
     public const int ECANCELED = 125;
 

@@ -15,58 +15,70 @@ internal static class InlineResumption
     [ThreadStatic]
     private static Waiter? s_last;
 
+    /// <summary>Whether waiters are kept rather than run: somebody further up the stack will run them.</summary>
     [ThreadStatic]
-    private static bool s_running;
+    private static bool s_holding;
 
-    /// <summary>Runs a waiter now, or after the one that is running on this thread.</summary>
+    /// <summary>Runs a waiter now, or after those that this thread has to run already.</summary>
     public static void Run(Waiter waiter)
     {
-        if (s_running)
+        waiter.NextReady = null;
+        if (s_last is null)
         {
-            waiter.NextReady = null;
-            if (s_last is null)
-            {
-                s_first = waiter;
-            }
-            else
-            {
-                s_last.NextReady = waiter;
-            }
-
-            s_last = waiter;
-            return;
+            s_first = waiter;
+        }
+        else
+        {
+            s_last.NextReady = waiter;
         }
 
+        s_last = waiter;
+        if (!s_holding)
+        {
+            s_holding = true;
+            Release();
+        }
+    }
+
+    /// <summary>From here on, waiters of this thread are kept until <see cref="Release"/>.</summary>
+    public static void Hold() => s_holding = true;
+
+    /// <summary>Runs what was kept, and what is resumed meanwhile. Throws what the first continuation threw that did.</summary>
+    public static void Release()
+    {
         // Whose continuations they are is not known: they are not to go on in the cache's own context.
         using OwnThread.Absence absence = OwnThread.Leave();
-        s_running = true;
         ExceptionDispatchInfo? thrown = null;
-        Waiter? next = waiter;
-        while (next is not null)
+        while (TakeFirst() is { } waiter)
         {
             try
             {
-                next.Run();
+                waiter.Run();
             }
             catch (Exception error)
             {
                 // Somebody's continuation threw. Those behind it have been resumed and run all the same: nobody else will run them.
                 thrown ??= ExceptionDispatchInfo.Capture(error);
             }
+        }
 
-            next = s_first;
-            if (next is not null)
+        s_holding = false;
+        thrown?.Throw();
+    }
+
+    private static Waiter? TakeFirst()
+    {
+        Waiter? waiter = s_first;
+        if (waiter is not null)
+        {
+            s_first = waiter.NextReady;
+            waiter.NextReady = null;
+            if (s_first is null)
             {
-                s_first = next.NextReady;
-                next.NextReady = null;
-                if (s_first is null)
-                {
-                    s_last = null;
-                }
+                s_last = null;
             }
         }
 
-        s_running = false;
-        thrown?.Throw();
+        return waiter;
     }
 }

@@ -171,6 +171,7 @@ internal abstract class Waiter : IThreadPoolWorkItem
     {
         Debug.Assert(IsBlocking, "only a blocking waiter blocks");
         Debug.Assert((Volatile.Read(ref _status) & PhaseMask) != Idle, "a waiter is armed before it blocks");
+        BlockingNotice.Announce();
         while (true)
         {
             long until = Math.Min(_deadline, _pauseEnd);

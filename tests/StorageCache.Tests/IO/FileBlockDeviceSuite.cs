@@ -5,7 +5,7 @@ namespace StorageCache.Tests.IO;
 /// <summary>The common suite over files; inherited by one class per file system.</summary>
 public abstract class FileBlockDeviceSuite : BlockDeviceTests, IDisposable
 {
-    private readonly ThreadIoEngine _engine = new(2);
+    private readonly IIoEngine _engine = TestEngines.Create(threads: 2);
     private ScratchDirectory? _directory;
 
     public virtual void Dispose()

@@ -6,7 +6,7 @@ namespace StorageCache.Tests.IO;
 public sealed class FileTransferTests : IDisposable
 {
     private const int Page = TestRequest.PageSize;
-    private readonly ThreadIoEngine _engine = new(1);
+    private readonly IIoEngine _engine = TestEngines.Create(threads: 1);
 
     public void Dispose() => _engine.Dispose();
 

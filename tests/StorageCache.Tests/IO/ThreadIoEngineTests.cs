@@ -17,7 +17,7 @@ public class ThreadIoEngineTests
         {
             for (int i = t; i < requests.Length; i += 4)
             {
-                engine.Enqueue(requests[i], device);
+                engine.Submit(requests[i], device);
             }
         }))];
         Array.ForEach(submitters, t => t.Start());
@@ -45,7 +45,7 @@ public class ThreadIoEngineTests
         for (int i = 0; i < 20; i++)
         {
             using TestRequest request = TestRequest.Flush();
-            engine.Enqueue(request, device);
+            engine.Submit(request, device);
             request.Wait();
 
             Assert.True(SpinWait.SpinUntil(() => engine.IdleThreadCount == 1, TimeSpan.FromSeconds(30)));
@@ -61,7 +61,7 @@ public class ThreadIoEngineTests
         GatedDevice device = new();
         device.Gate.Reset();
         TestRequest[] requests = [.. Enumerable.Range(0, 10).Select(_ => TestRequest.Flush())];
-        Array.ForEach(requests, r => engine.Enqueue(r, device));
+        Array.ForEach(requests, r => engine.Submit(r, device));
         Assert.True(SpinWait.SpinUntil(() => device.MostAtOnce == 3, TimeSpan.FromSeconds(30)));
         Assert.Equal(3, engine.ThreadCount);
         device.Gate.Set();
@@ -75,7 +75,7 @@ public class ThreadIoEngineTests
         using ThreadIoEngine engine = new(1);
         GatedDevice device = new();
         TestRequest[] requests = [.. Enumerable.Range(0, 100).Select(i => TestRequest.Read(i, 0))];
-        Array.ForEach(requests, r => engine.Enqueue(r, device));
+        Array.ForEach(requests, r => engine.Submit(r, device));
         Array.ForEach(requests, r => r.Wait());
         Assert.Equal(Enumerable.Range(0, 100).Select(i => (long)i), device.Order);
     }
@@ -87,7 +87,7 @@ public class ThreadIoEngineTests
         GatedDevice device = new();
         device.Gate.Reset();
         TestRequest[] requests = [.. Enumerable.Range(0, 100).Select(_ => TestRequest.Flush())];
-        Array.ForEach(requests, r => engine.Enqueue(r, device));
+        Array.ForEach(requests, r => engine.Submit(r, device));
         Thread disposer = new(engine.Dispose);
         disposer.Start();
         Assert.False(disposer.Join(50));
@@ -97,7 +97,7 @@ public class ThreadIoEngineTests
         Assert.All(requests, r => Assert.Null(r.Error));
 
         using TestRequest late = TestRequest.Flush();
-        engine.Enqueue(late, device);
+        engine.Submit(late, device);
         Assert.Contains("closed", late.Error!.Message, StringComparison.Ordinal);
         engine.Dispose();
     }
@@ -108,7 +108,7 @@ public class ThreadIoEngineTests
         ThreadIoEngine engine = new(1);
         using TestRequest request = TestRequest.Flush();
         request.WhenCompleted = engine.Dispose;
-        engine.Enqueue(request, new GatedDevice());
+        engine.Submit(request, new GatedDevice());
         request.Wait();
         engine.Dispose();
     }
@@ -122,14 +122,14 @@ public class ThreadIoEngineTests
         for (int i = 0; i < 3; i++)
         {
             using TestRequest request = TestRequest.Flush();
-            engine.Enqueue(request, device);
+            engine.Submit(request, device);
             request.Wait();
             Assert.Same(device.Fault, request.Error!.InnerException);
         }
 
         device.Fault = null;
         using TestRequest good = TestRequest.Flush();
-        engine.Enqueue(good, device);
+        engine.Submit(good, device);
         good.Wait();
         Assert.Null(good.Error);
         Assert.Single(device.Threads);
@@ -143,10 +143,10 @@ public class ThreadIoEngineTests
         device.Gate.Reset();
         using TestRequest running = TestRequest.Flush();
         using TestRequest queued = TestRequest.Flush();
-        engine.Enqueue(running, device);
-        engine.Enqueue(queued, device);
+        engine.Submit(running, device);
+        engine.Submit(queued, device);
         Assert.True(SpinWait.SpinUntil(() => device.Executed == 1, TimeSpan.FromSeconds(30)));
-        Assert.Throws<InvalidOperationException>(() => engine.Enqueue(queued, device));
+        Assert.Throws<InvalidOperationException>(() => engine.Submit(queued, device));
         Assert.Throws<InvalidOperationException>(() => queued.PrepareRead(0, 0));
         device.Gate.Set();
         queued.Wait();

@@ -1,0 +1,23 @@
+using System.Diagnostics;
+
+namespace StorageCache.Workloads.Disk;
+
+/// <summary>Reads the clocks before and after a stretch of I/O.</summary>
+internal readonly struct DiskMeter
+{
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TimeSpan _cpu = Environment.CpuUsage.TotalTime;
+    private readonly long _allocated = GC.GetTotalAllocatedBytes(precise: false);
+
+    public DiskMeter()
+    {
+    }
+
+    /// <summary>Figures from the creation of the meter until now.</summary>
+    public DiskFigures Stop(long operations, long bytes) => new(
+        operations,
+        bytes,
+        Stopwatch.GetElapsedTime(_start).TotalSeconds,
+        (Environment.CpuUsage.TotalTime - _cpu).TotalSeconds,
+        GC.GetTotalAllocatedBytes(precise: false) - _allocated);
+}

@@ -1,0 +1,95 @@
+using StorageCache.Workloads.Disk;
+
+namespace StorageCache.Workloads.Miss;
+
+/// <summary>Reads pages of a file through a cache that is much smaller than the file.</summary>
+internal sealed class CacheReads : IAsyncDisposable
+{
+    private readonly PageCache _cache;
+    private readonly Mapping _mapping;
+    private readonly StampedFile _file;
+    private int _seed;
+
+    private CacheReads(PageCache cache, Mapping mapping, StampedFile file)
+    {
+        _cache = cache;
+        _mapping = mapping;
+        _file = file;
+    }
+
+    /// <summary>The engine that carries the I/O out.</summary>
+    public IoEngine Engine => _cache.Options.IoEngine;
+
+    /// <summary>Opens the file through a cache of a given size.</summary>
+    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline, IoEngine engine = IoEngine.Auto)
+    {
+        PageCache cache = new(new PageCacheOptions
+        {
+            MemoryLimit = memoryLimit,
+            AllowSynchronousContinuations = inline,
+            IoEngine = engine,
+        });
+        Mapping mapping = await cache.OpenAsync(file.Path, new MappingOptions { Mode = MappingMode.Open, ReadOnly = true });
+        return new CacheReads(cache, mapping, file);
+    }
+
+    /// <summary>Reads random pages, so many at a time, each awaited.</summary>
+    public async Task<DiskFigures> RandomAsync(int depth, TimeSpan duration)
+    {
+        long misses = _cache.GetStatistics().Misses;
+        long end = Environment.TickCount64 + (long)duration.TotalMilliseconds;
+        DiskMeter meter = new();
+        Task<long>[] workers = new Task<long>[depth];
+        for (int i = 0; i < depth; i++)
+        {
+            workers[i] = ReadRandomAsync(new Random(++_seed), end);
+        }
+
+        long reads = (await Task.WhenAll(workers)).Sum();
+        DiskFigures figures = meter.Stop(reads, reads * StampedFile.PageSize);
+        misses = _cache.GetStatistics().Misses - misses;
+        if (misses < reads * 0.9)
+        {
+            throw new WorkloadFailedException($"of {reads} reads only {misses} were misses");
+        }
+
+        return figures;
+    }
+
+    /// <summary>Reads random pages one after the other, each on the calling thread.</summary>
+    public DiskFigures RandomSync(TimeSpan duration)
+    {
+        long end = Environment.TickCount64 + (long)duration.TotalMilliseconds;
+        Random random = new(++_seed);
+        DiskMeter meter = new();
+        long reads = 0;
+        for (; Environment.TickCount64 < end; reads++)
+        {
+            long page = random.NextInt64(_file.Pages);
+            using PageReadLease lease = _mapping.Read(page);
+            StampedFile.Check(lease.Span, page);
+        }
+
+        return meter.Stop(reads, reads * StampedFile.PageSize);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _mapping.CloseAsync();
+        await _cache.DisposeAsync();
+    }
+
+    private async Task<long> ReadRandomAsync(Random random, long end)
+    {
+        long reads = 0;
+        for (; Environment.TickCount64 < end; reads++)
+        {
+            long page = random.NextInt64(_file.Pages);
+            using PageReadLease lease = await _mapping.ReadAsync(page).ConfigureAwait(false);
+            StampedFile.Check(lease.Span, page);
+        }
+
+        return reads;
+    }
+}

@@ -1,0 +1,106 @@
+using System.Globalization;
+using StorageCache.Workloads.Disk;
+using StorageCache.Workloads.Reporting;
+
+namespace StorageCache.Workloads.Miss;
+
+/// <summary>What a miss costs over the device: random reads of a file sixteen times the cache, beside fio on the same file.</summary>
+internal sealed class MissWorkload : IWorkload
+{
+    private const int FilePerCache = 16;
+
+    private static readonly int[] s_depths = [8, 32, 64, 128];
+
+    /// <inheritdoc/>
+    public string Name => "miss";
+
+    /// <inheritdoc/>
+    public string Description => "random reads of a file 16 times the cache, at several depths, beside fio on the same file";
+
+    /// <inheritdoc/>
+    public async Task RunAsync(WorkloadContext context)
+    {
+        long memory = context.Quick ? 64L << 20 : 256L << 20;
+        int rounds = context.Rounds(quickRounds: 3, fullRounds: 7);
+        TimeSpan duration = TimeSpan.FromSeconds(context.Quick ? 0.7 : 2);
+        context.Note($"miss: writing a file of {(memory * FilePerCache) >> 20} MiB");
+        using StampedFile file = StampedFile.Create("miss", memory * FilePerCache / StampedFile.PageSize);
+        await using CacheReads reads = await CacheReads.OpenAsync(file, memory, inline: true);
+        if (!Fio.IsInstalled)
+        {
+            context.Note("miss: fio is not installed, so there are no ratios to it");
+        }
+
+        // Fills the cache, so that each further miss evicts, and brings the code to its final form.
+        await reads.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
+        reads.RandomSync(TimeSpan.FromSeconds(0.3));
+
+        Dictionary<string, RoundSamples> samples = [];
+        for (int round = 0; round < rounds; round++)
+        {
+            foreach (int depth in s_depths)
+            {
+                context.CancellationToken.ThrowIfCancellationRequested();
+                string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+                DiskFigures ours = await reads.RandomAsync(depth, duration);
+                Note(samples, $"{name}.iops", ours.PerSecond);
+                Note(samples, $"{name}.cpu_us", ours.CpuMicroseconds);
+                Note(samples, $"{name}.alloc_bytes", (double)ours.AllocatedBytes / ours.Operations);
+                if (Fio.IsInstalled)
+                {
+                    DiskFigures fio = Fio.Run(file.Path, file.Length, "randread", StampedFile.PageSize, depth, duration);
+                    Note(samples, $"{name}.fio_iops", fio.PerSecond);
+                    Note(samples, $"{name}.fio_cpu_us", fio.CpuMicroseconds);
+                }
+            }
+
+            DiskFigures one = reads.RandomSync(duration);
+            Note(samples, "miss.qd1.latency_us", one.LatencyMicroseconds);
+            Note(samples, "miss.qd1.cpu_us", one.CpuMicroseconds);
+            if (Fio.IsInstalled)
+            {
+                DiskFigures fio = Fio.Run(file.Path, file.Length, "randread", StampedFile.PageSize, 1, duration);
+                Note(samples, "miss.qd1.fio_latency_us", fio.LatencyMicroseconds);
+                Note(samples, "miss.qd1.fio_cpu_us", fio.CpuMicroseconds);
+            }
+        }
+
+        Report(context.Report, samples);
+    }
+
+    private static void Report(Report report, Dictionary<string, RoundSamples> samples)
+    {
+        foreach ((string name, RoundSamples values) in samples)
+        {
+            report.Add(name, values, name.EndsWith("iops", StringComparison.Ordinal) ? "1/s" : name.EndsWith("bytes", StringComparison.Ordinal) ? "bytes" : "us");
+        }
+
+        if (!Fio.IsInstalled)
+        {
+            return;
+        }
+
+        foreach (int depth in s_depths)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+            report.Add($"{name}.iops_ratio_to_fio", RoundSamples.Ratio(samples[$"{name}.iops"], samples[$"{name}.fio_iops"]), "ratio", Target.AtLeast(0.92));
+            report.Add(
+                $"{name}.cpu_ratio_to_fio",
+                RoundSamples.Ratio(samples[$"{name}.cpu_us"], samples[$"{name}.fio_cpu_us"]),
+                "ratio",
+                depth >= 32 ? Target.AtMost(1.5) : null);
+        }
+
+        report.Add("miss.qd1.latency_ratio_to_fio", RoundSamples.Ratio(samples["miss.qd1.latency_us"], samples["miss.qd1.fio_latency_us"]), "ratio", Target.AtMost(1.15));
+    }
+
+    private static void Note(Dictionary<string, RoundSamples> samples, string name, double value)
+    {
+        if (!samples.TryGetValue(name, out RoundSamples? values))
+        {
+            samples.Add(name, values = new RoundSamples());
+        }
+
+        values.Add(value);
+    }
+}

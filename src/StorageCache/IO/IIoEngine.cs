@@ -1,0 +1,14 @@
+namespace StorageCache.IO;
+
+/// <summary>Carries out what is submitted to file devices, without blocking those who submit. Thread-safe.</summary>
+internal interface IIoEngine : IDisposable
+{
+    /// <summary>Which engine it is.</summary>
+    IoEngine Kind { get; }
+
+    /// <summary>Takes a request in. It may be complete when the call returns; after <see cref="IDisposable.Dispose"/> it fails inside the call (I/O-3).</summary>
+    /// <param name="request">Prepared, and not submitted anywhere else.</param>
+    /// <param name="device">What carries it out.</param>
+    /// <exception cref="InvalidOperationException">The request is queued already.</exception>
+    void Submit(BlockRequest request, IBlockDevice device);
+}

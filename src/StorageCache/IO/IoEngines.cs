@@ -1,0 +1,34 @@
+using StorageCache.IO.Ring;
+using StorageCache.Platform.Native;
+
+namespace StorageCache.IO;
+
+/// <summary>Makes the engine that a cache asks for.</summary>
+internal static class IoEngines
+{
+    /// <summary>Makes the engine that was asked for by name, or the best one there is.</summary>
+    /// <exception cref="IoEngineUnavailableException">The one that was asked for is not to be had here.</exception>
+    public static IIoEngine Create(PageCacheOptions options) => Create(options, out _);
+
+    /// <summary>As <see cref="Create(PageCacheOptions)"/>; says what was found.</summary>
+    public static IIoEngine Create(PageCacheOptions options, out PageCacheCapabilities capabilities)
+    {
+        string? noRing = RingAvailability.Reason;
+        IIoEngine? engine = null;
+        if (options.IoEngine == IoEngine.IoUring || (options.IoEngine == IoEngine.Auto && noRing is null))
+        {
+            try
+            {
+                engine = new RingIoEngine(options.IoQueueDepth, options.IoThreads);
+            }
+            catch (IoEngineUnavailableException error) when (options.IoEngine == IoEngine.Auto)
+            {
+                noRing = error.Reason;
+            }
+        }
+
+        engine ??= new ThreadIoEngine(options.IoThreads);
+        capabilities = new PageCacheCapabilities(engine.Kind, noRing, NativeLibraryLoader.Current.Reason);
+        return engine;
+    }
+}

@@ -1,0 +1,51 @@
+namespace StorageCache.IO.Ring;
+
+/// <summary>Requests in order, linked through themselves. Not thread-safe.</summary>
+internal struct RequestQueue
+{
+    private BlockRequest? _first;
+    private BlockRequest? _last;
+
+    /// <summary>Whether there is none.</summary>
+    public readonly bool IsEmpty => _first is null;
+
+    /// <summary>Adds a request behind all others.</summary>
+    public void AddLast(BlockRequest request)
+    {
+        request.Next = null;
+        if (_first is null)
+        {
+            _first = request;
+        }
+        else
+        {
+            _last!.Next = request;
+        }
+
+        _last = request;
+    }
+
+    /// <summary>Adds a request before all others.</summary>
+    public void AddFirst(BlockRequest request)
+    {
+        request.Next = _first;
+        _first = request;
+        if (request.Next is null)
+        {
+            _last = request;
+        }
+    }
+
+    /// <summary>Takes the first request, or null.</summary>
+    public BlockRequest? TakeFirst()
+    {
+        BlockRequest? request = _first;
+        if (request is not null)
+        {
+            _first = request.Next;
+            request.Next = null;
+        }
+
+        return request;
+    }
+}

@@ -1,0 +1,213 @@
+using StorageCache.Platform;
+using StorageCache.Platform.Native;
+using StorageCache.Waiting;
+
+namespace StorageCache.IO.Ring;
+
+/// <summary>Runs requests through one io_uring: submitted by whoever has them, in batches, and completed by one loop thread.</summary>
+/// <remarks>
+/// <para>
+/// A request goes to the end of a queue, linked through the requests. One thread at a time has the submit side: it takes
+/// what is in the queue, describes it to the kernel and enters, again until the queue is empty; whoever comes meanwhile
+/// leaves the request in the queue, so submissions that come together go to the kernel together (I/O-16). At most the
+/// queue depth is in flight; what does not fit waits in the queue, first come, first served (I/O-17).
+/// </para>
+/// <para>
+/// The loop thread reaps completions in batches. It first frees their places and submits what waits for them, then
+/// completes the requests, and runs the continuations that may run in place only after that. What they submit goes to
+/// the kernel with the loop's next turn. A continuation that blocks on the cache would wait for the loop that runs it: before it
+/// does, another thread takes the loop over (I/O-18).
+/// </para>
+/// <para>
+/// What a ring has no operation for, a change of length or the unaligned end of a file, goes to an engine of threads.
+/// </para>
+/// </remarks>
+internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
+{
+    /// <summary>The user data of the request that only wakes the loop.</summary>
+    private const ulong WakeUp = ulong.MaxValue;
+
+    /// <summary>The engine whose loop runs on this thread.</summary>
+    [ThreadStatic]
+    private static RingIoEngine? s_loopHere;
+
+    private readonly NativeRing* _ring;
+    private readonly ThreadIoEngine _threads;
+
+    /// <summary>Guards the queue, the free places, <see cref="_isSubmitting"/>, <see cref="_isDisposed"/> and <see cref="_loop"/>.</summary>
+    private readonly Lock _gate = new();
+
+    /// <summary>The request in each place; written by the submit side, cleared by the loop.</summary>
+    private readonly BlockRequest?[] _inFlight;
+
+    /// <summary>The descriptor that the request in each place keeps open.</summary>
+    private readonly Microsoft.Win32.SafeHandles.SafeFileHandle?[] _files;
+
+    private readonly int[] _freePlaces;
+    private int _freeCount;
+    private RequestQueue _queue;
+    private bool _isSubmitting;
+    private bool _isDisposed;
+
+    /// <summary>Whether the request that wakes the loop has come through: the engine is closed.</summary>
+    private bool _isWoken;
+    private Thread _loop;
+
+    /// <summary>Creates the ring and starts its loop.</summary>
+    /// <param name="depth">The most requests in flight, 1 to 4,096.</param>
+    /// <param name="maximumThreads">The most threads for what a ring has no operation for, 1 or more.</param>
+    /// <exception cref="IoEngineUnavailableException">There is no native library, no ring to be had, or no thread.</exception>
+    public RingIoEngine(int depth, int maximumThreads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(depth, 4096);
+        if (RingAvailability.Reason is { } reason)
+        {
+            throw new IoEngineUnavailableException(IoEngine.IoUring, reason);
+        }
+
+        // Twice the depth, and so an overflow, never comes: the request that wakes the loop is the only one beyond the depth.
+        NativeRing* ring;
+        int error = -NativeMethods.RingCreate((uint)Math.Max(depth, BatchSize), (uint)Math.Max(depth, BatchSize) * 2, RingFlags.None, &ring);
+        if (error > 0)
+        {
+            throw new IoEngineUnavailableException(IoEngine.IoUring, Reason(error));
+        }
+
+        _ring = ring;
+        _inFlight = new BlockRequest?[depth];
+        _files = new Microsoft.Win32.SafeHandles.SafeFileHandle?[depth];
+        _freePlaces = new int[depth];
+        for (int i = 0; i < depth; i++)
+        {
+            _freePlaces[i] = depth - 1 - i;
+        }
+
+        _freeCount = depth;
+        _threads = new ThreadIoEngine(maximumThreads);
+        _loop = MakeLoop();
+        try
+        {
+            _loop.UnsafeStart();
+        }
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        {
+            NativeMethods.RingDestroy(_ring);
+            throw new IoEngineUnavailableException(IoEngine.IoUring, "No thread could be started.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public IoEngine Kind => IoEngine.IoUring;
+
+    /// <summary>The most requests in flight.</summary>
+    public int Depth => _inFlight.Length;
+
+    /// <summary>Requests that the kernel has. A snapshot.</summary>
+    public int InFlight
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return Depth - _freeCount;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Submit(BlockRequest request, IBlockDevice device)
+    {
+        if (device is not FileBlockDevice file || !file.SuitsRing(request))
+        {
+            _threads.Submit(request, device);
+            return;
+        }
+
+        // Always on: queueing a request twice would tie the list into a ring.
+        if (request.Device is not null)
+        {
+            throw new InvalidOperationException("The request is queued already.");
+        }
+
+        bool submits = false;
+        bool refused;
+        lock (_gate)
+        {
+            refused = _isDisposed;
+            if (!refused)
+            {
+                request.Device = device;
+                _queue.AddLast(request);
+
+                // On the loop's thread there is no hurry: the loop comes by when the continuations have run.
+                submits = s_loopHere != this && TryBecomeSubmitter();
+            }
+        }
+
+        if (refused)
+        {
+            request.Fail(new BlockIOException(
+                $"{request.Operation} at offset {request.Offset} of '{device.Name}' was not started: the I/O engine is closed.", Errno.ECANCELED));
+        }
+        else if (submits)
+        {
+            SubmitQueued();
+        }
+    }
+
+    /// <summary>Takes nothing more in, runs what is queued to completion, and ends the loop (I/O-12).</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            _isDisposed = true;
+        }
+
+        if (s_loopHere == this)
+        {
+            OnBlocking();
+        }
+
+        WakeLoop();
+        Thread loop;
+        do
+        {
+            loop = Volatile.Read(ref _loop);
+            loop.Join();
+        }
+        while (Volatile.Read(ref _loop) != loop);
+
+        // Whoever submitted the last request may still be on the way out.
+        TakeSubmitSide();
+        int result = NativeMethods.RingDestroy(_ring);
+        System.Diagnostics.Debug.Assert(result == 0, "the loop ends when nothing is in flight (I/O-12)");
+        _threads.Dispose();
+    }
+
+    /// <summary>Has another thread take the loop over: the one that runs it is about to wait for something that only the loop can bring.</summary>
+    public void OnBlocking()
+    {
+        System.Diagnostics.Debug.Assert(s_loopHere == this, "only the loop's own thread hands it over");
+        s_loopHere = null;
+        BlockingNotice.Set(null);
+        Thread loop = MakeLoop();
+        Volatile.Write(ref _loop, loop);
+        loop.UnsafeStart();
+    }
+
+    private static string Reason(int errno) => errno switch
+    {
+        Errno.ENOSYS => $"The kernel has no io_uring, or not all of it that is needed (5.11), or a seccomp filter hides it: {Errno.Describe(errno)}.",
+        Errno.EPERM or Errno.EACCES => $"This process may not use io_uring (the sysctl kernel.io_uring_disabled, or a seccomp filter): {Errno.Describe(errno)}.",
+        Errno.ENOMEM => $"The kernel gives no memory for a ring (RLIMIT_MEMLOCK): {Errno.Describe(errno)}.",
+        _ => $"io_uring_setup failed: {Errno.Describe(errno)}.",
+    };
+
+    private Thread MakeLoop() => new(RunLoop) { IsBackground = true, Name = "StorageCache I/O ring" };
+}

@@ -1,0 +1,25 @@
+namespace StorageCache;
+
+/// <summary>What a <see cref="PageCache"/> has found on this machine and in this process, and uses. Does not change while the cache lives.</summary>
+public sealed class PageCacheCapabilities
+{
+    internal PageCacheCapabilities(IoEngine ioEngine, string? noIoUring, string? noNativeLibrary)
+    {
+        IoEngine = ioEngine;
+        NoIoUring = noIoUring;
+        NoNativeLibrary = noNativeLibrary;
+    }
+
+    /// <summary>The engine that carries out the I/O of files; never <see cref="StorageCache.IoEngine.Auto"/>.</summary>
+    public IoEngine IoEngine { get; }
+
+    /// <summary>Why <see cref="StorageCache.IoEngine.IoUring"/> cannot be had, as a sentence; null if it can, used or not.</summary>
+    public string? NoIoUring { get; }
+
+    /// <summary>Why the native library is not in use, as a sentence; null if it is.</summary>
+    public string? NoNativeLibrary { get; }
+
+    /// <summary>One line for a log.</summary>
+    public override string ToString() =>
+        $"I/O engine {IoEngine}, io_uring: {NoIoUring ?? "available."} Native library: {NoNativeLibrary ?? "loaded."}";
+}
