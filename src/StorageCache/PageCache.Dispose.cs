@@ -16,7 +16,7 @@ public sealed partial class PageCache
     private async Task DisposeInOrderAsync()
     {
         List<Exception> errors = [];
-        _core.FrameQueue.Abandon();
+        _core.FrameQueue.Close();
         await LetOpensEndAsync().ConfigureAwait(true);
         foreach (Mapping mapping in _core.OpenMappings())
         {
@@ -61,7 +61,7 @@ public sealed partial class PageCache
     private async Task TearDownAsync()
     {
         bool idle = true;
-        _core.FrameQueue.Abandon();
+        _core.FrameQueue.Close();
         await LetOpensEndAsync().ConfigureAwait(true);
         foreach (Mapping mapping in _core.OpenMappings())
         {
@@ -97,7 +97,6 @@ public sealed partial class PageCache
     {
         _core.WriteBack.Stop();
         _core.Reclaimer.Stop();
-        _core.FrameQueue.Close();
         _engine.Dispose();
         _core.OwnThread.Stop();
     }

@@ -70,7 +70,7 @@ internal sealed class FrameQueue
 
         if (isClosed)
         {
-            Abandon();
+            Expire(all: true);
         }
     }
 
@@ -173,10 +173,7 @@ internal sealed class FrameQueue
         }
     }
 
-    /// <summary>Ends everybody's wait as if time were up.</summary>
-    public void Abandon() => Expire(all: true);
-
-    /// <summary>Ends everybody's wait, also that of those who still come.</summary>
+    /// <summary>Ends everybody's wait as if time were up, also that of those who still come.</summary>
     public void Close()
     {
         lock (_lock)
@@ -184,7 +181,7 @@ internal sealed class FrameQueue
             _isClosed = true;
         }
 
-        Abandon();
+        Expire(all: true);
     }
 
     private void Expire(bool all)

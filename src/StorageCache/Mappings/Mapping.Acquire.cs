@@ -268,11 +268,21 @@ public sealed unsafe partial class Mapping
         _core.PageTables.Leave(leaf);
         if (step == AcquireStep.Queued)
         {
+            // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile finds out
+            // here (M-3).
+            if (IsGone && !waiter.IsInternal && waiter.TryResume(WaitOutcome.Retry))
+            {
+                waiter.Dispatch();
+                return step;
+            }
+
             waiter.Watch();
         }
 
         return step;
     }
+
+    private bool IsGone => _state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed;
 
     /// <summary>Why the acquisition cannot go on, or null.</summary>
     private Exception? Refusal(PageWaiter waiter)
@@ -293,7 +303,7 @@ public sealed unsafe partial class Mapping
             return null;
         }
 
-        if (_state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed)
+        if (IsGone)
         {
             return Throw.MakeClosed(this);
         }

@@ -151,6 +151,30 @@ public class CloseTests
         await closing.InTime();
     }
 
+    /// <summary>One who looked before the close began, and stands in line only after those there have been sent away (M-3).</summary>
+    [Fact]
+    public async Task One_who_comes_late_to_a_page_of_a_closing_mapping_is_sent_away()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        PageWriteLease held = test.Mapping.Write(1);
+        LockList(test);
+        Task reader = Task.Factory.StartNew(() => test.Mapping.Read(1).Dispose(), TaskCreationOptions.LongRunning);
+        Wait.Until(() => test.Cache.Core.Waiters.InUse == 1, "the reader to have looked");
+        Thread.Sleep(20);
+        Task closing = Task.Factory.StartNew(() => test.Mapping.CloseAsync().AsTask(), TaskCreationOptions.LongRunning).Unwrap();
+
+        // The close has come to wait for the page itself: those in line have been sent away.
+        Wait.Until(() => test.Cache.Core.Waiters.InUse == 2, "the close to have passed");
+        UnlockList(test);
+        await Assert.ThrowsAsync<MappingClosedException>(() => reader.InTime());
+        held.Dispose();
+        await closing.InTime();
+
+        static unsafe void LockList(TestCache test) => Buffers.StateWord.LockList(test.Mapping.Table.Find(1));
+
+        static unsafe void UnlockList(TestCache test) => Buffers.StateWord.UnlockList(test.Mapping.Table.Find(1));
+    }
+
     [Fact]
     public async Task A_load_that_fails_does_not_fail_the_close_behind_it()
     {
