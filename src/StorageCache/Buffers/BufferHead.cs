@@ -46,5 +46,10 @@ internal unsafe struct BufferHead
     public uint NextFree;
 
     /// <summary>Whether the head is in use; read by the integrity check.</summary>
-    public uint InUse;
+    public ushort InUse;
+
+    /// <summary>
+    /// Whether somebody who waits for a pin may stand in the list: only while the page is loading. Guarded by the list lock.
+    /// </summary>
+    public ushort PinsWait;
 }

@@ -71,6 +71,7 @@ internal sealed unsafe class HeadSlab
         head->OwnerNext = 0;
         head->OwnerPrevious = 0;
         head->InUse = 1;
+        head->PinsWait = 0;
         return index;
     }
 

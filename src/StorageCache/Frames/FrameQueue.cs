@@ -39,7 +39,7 @@ internal sealed class FrameQueue
                 waiter.FrameDeadline = _time.GetTimestamp() + (long)(Math.Max(0, _timeout.TotalSeconds) * _time.TimestampFrequency);
             }
 
-            waiter.OnQueueing();
+            waiter.FrameTicket = waiter.OnQueueing();
             waiter.IsQueuedForFrame = true;
             if (_first is not null && waiter.FrameDeadline < _first.FrameDeadline)
             {
@@ -93,6 +93,7 @@ internal sealed class FrameQueue
         {
             IFrameWaiter? waiter;
             uint frame;
+            long ticket;
             lock (_lock)
             {
                 waiter = _first;
@@ -118,10 +119,10 @@ internal sealed class FrameQueue
                     return;
                 }
 
-                Unlink(waiter!);
+                ticket = Unlink(waiter!);
             }
 
-            if (!waiter!.OnFrame(frame))
+            if (!waiter!.OnFrame(frame, ticket))
             {
                 _frames.DropReference(frame);
             }
@@ -138,7 +139,7 @@ internal sealed class FrameQueue
             return;
         }
 
-        List<IFrameWaiter>? breaks = null;
+        List<(IFrameWaiter Waiter, long Ticket)>? breaks = null;
         lock (_lock)
         {
             IFrameWaiter? waiter = _first;
@@ -147,17 +148,16 @@ internal sealed class FrameQueue
                 IFrameWaiter? next = waiter.NextFrameWaiter;
                 if (waiter.IsForBreak)
                 {
-                    Unlink(waiter);
-                    (breaks ??= []).Add(waiter);
+                    (breaks ??= []).Add((waiter, Unlink(waiter)));
                 }
 
                 waiter = next;
             }
         }
 
-        foreach (IFrameWaiter waiter in breaks ?? [])
+        foreach ((IFrameWaiter waiter, long ticket) in breaks ?? [])
         {
-            waiter.OnFrame(0);
+            waiter.OnFrame(0, ticket);
         }
     }
 
@@ -189,6 +189,7 @@ internal sealed class FrameQueue
         while (true)
         {
             IFrameWaiter? waiter;
+            long ticket;
             lock (_lock)
             {
                 waiter = _first;
@@ -197,14 +198,15 @@ internal sealed class FrameQueue
                     return;
                 }
 
-                Unlink(waiter);
+                ticket = Unlink(waiter);
             }
 
-            waiter.OnFrameTimeout(_timeout);
+            waiter.OnFrameTimeout(_timeout, ticket);
         }
     }
 
-    private void Unlink(IFrameWaiter waiter)
+    /// <summary>Takes a waiter out. Returns the ticket of the stay that ends.</summary>
+    private long Unlink(IFrameWaiter waiter)
     {
         IFrameWaiter? next = waiter.NextFrameWaiter;
         IFrameWaiter? previous = waiter.PreviousFrameWaiter;
@@ -230,5 +232,6 @@ internal sealed class FrameQueue
         waiter.PreviousFrameWaiter = null;
         waiter.IsQueuedForFrame = false;
         Volatile.Write(ref _count, _count - 1);
+        return waiter.FrameTicket;
     }
 }

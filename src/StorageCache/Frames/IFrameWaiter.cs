@@ -12,6 +12,9 @@ internal interface IFrameWaiter
     /// <summary>Whether it stands in the queue. Guarded by the queue's lock.</summary>
     bool IsQueuedForFrame { get; set; }
 
+    /// <summary>What <see cref="OnQueueing"/> returned for its present stay. Guarded by the queue's lock.</summary>
+    long FrameTicket { get; set; }
+
     /// <summary>Whether the frames kept back for breaks may be given to it.</summary>
     bool IsForBreak { get; }
 
@@ -22,14 +25,22 @@ internal interface IFrameWaiter
     /// Says that it is being put into the queue. Under the queue's lock: whoever resumes it otherwise takes it out of the
     /// queue, and does not come before it is in.
     /// </summary>
-    void OnQueueing();
+    /// <returns>
+    /// Tells this stay in the queue from every other one. It leaves the queue under the lock and hears of it without: by then
+    /// it may have been cancelled, and stand in the queue once more for something else.
+    /// </returns>
+    long OnQueueing();
 
     /// <summary>
     /// Hands a frame over, with one reference, or zero to have a break tried again. Returns false if it is no longer
     /// wanted.
     /// </summary>
-    bool OnFrame(uint frame);
+    /// <param name="frame">The frame.</param>
+    /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>
+    bool OnFrame(uint frame, long ticket);
 
     /// <summary>Says that no frame came in time.</summary>
-    void OnFrameTimeout(TimeSpan waited);
+    /// <param name="waited">How long it was to wait at most.</param>
+    /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>
+    void OnFrameTimeout(TimeSpan waited, long ticket);
 }

@@ -190,13 +190,19 @@ public sealed unsafe partial class Mapping
     {
         while (true)
         {
+            // Asked for now: once the waiter is armed, anybody may resume it, and it may go round to somebody else.
+            long ticket = waiter.NextTicket;
             AcquireStep step = Advance(waiter, out PageLoad? load, out error);
+            if (step is AcquireStep.Queued or AcquireStep.Load)
+            {
+                waiter.Watch(ticket);
+            }
+
             switch (step)
             {
                 case AcquireStep.Acquired when !FinishAcquired(waiter):
                     continue;
                 case AcquireStep.Load:
-                    waiter.Watch();
                     StartLoad(load!, isBlocking);
                     return AcquireStep.Queued;
                 default:
@@ -205,7 +211,7 @@ public sealed unsafe partial class Mapping
         }
     }
 
-    /// <summary>One attempt.</summary>
+    /// <summary>One attempt. Arms the waiter once if it is queued or is to load, and not otherwise.</summary>
     private AcquireStep Advance(PageWaiter waiter, out PageLoad? load, out Exception? error)
     {
         load = null;
@@ -225,14 +231,12 @@ public sealed unsafe partial class Mapping
 
             if (!waiter.WasThrottled && _throttle.TryPause(waiter))
             {
-                waiter.Watch();
                 return AcquireStep.Queued;
             }
         }
 
         if (waiter.IsNew && !TryExtendFor(waiter))
         {
-            waiter.Watch();
             return AcquireStep.Queued;
         }
 
@@ -263,20 +267,17 @@ public sealed unsafe partial class Mapping
             return Claim(waiter, slot, leaf, out load, out error);
         }
 
+        // Once it stands in line and the lock is free, the waiter may be resumed, and be somebody else's.
+        long ticket = waiter.NextTicket;
+        bool isInternal = waiter.IsInternal;
         AcquireStep step = TakeOrJoin(waiter, slot);
         StateWord.UnlockList(slot);
         _core.PageTables.Leave(leaf);
-        if (step == AcquireStep.Queued)
+        if (step == AcquireStep.Queued && !isInternal && IsGone && waiter.TryResume(ticket, WaitOutcome.Retry))
         {
             // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile finds out
             // here (M-3).
-            if (IsGone && !waiter.IsInternal && waiter.TryResume(WaitOutcome.Retry))
-            {
-                waiter.Dispatch();
-                return step;
-            }
-
-            waiter.Watch();
+            waiter.Dispatch();
         }
 
         return step;
@@ -343,7 +344,7 @@ public sealed unsafe partial class Mapping
 
             if (!waiter.IsLinked)
             {
-                WaitList.AddLast(ref head->Waiters, FirstWaiter(head), waiter);
+                Join(head, waiter);
                 _core.Counters.Waited();
             }
 
@@ -390,7 +391,7 @@ public sealed unsafe partial class Mapping
 
         BufferHead* head = HeadOf(slot);
         Debug.Assert(!waiter.IsLinked && head->Waiters == 0, "an absent page has no waiters (B-1)");
-        WaitList.AddLast(ref head->Waiters, FirstWaiter(head), waiter);
+        Join(head, waiter);
         StateWord.Set(slot, StateWord.HasWaiters);
         waiter.Missed = true;
         waiter.Slot = slot;

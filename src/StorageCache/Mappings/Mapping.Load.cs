@@ -47,7 +47,6 @@ public sealed unsafe partial class Mapping
         Withdraw(waiter);
         DropReservedFrame(waiter);
         QueueForFrame(waiter);
-        waiter.Watch();
         return AcquireStep.Queued;
     }
 

@@ -88,7 +88,6 @@ public sealed unsafe partial class Mapping
             _core.FrameQueue.RetryBreaks();
         }
 
-        waiter.Watch();
         return true;
     }
 

@@ -138,10 +138,10 @@ public sealed unsafe partial class Mapping
     }
 
     /// <summary>
-    /// Gives the page to waiters in their order: to all readers at the front together, or to one writer. A writer that
-    /// has not been passed too often is only told that the page is free and takes it when it runs (so that a thread which
-    /// releases and takes again is not stopped for one that still sleeps); one that has, gets the latch handed over.
-    /// The list lock is held.
+    /// Gives the page to waiters: first to all who want a pin, wherever they stand, for pins wait for no latch; then in their
+    /// order to all readers at the front together, or to one writer. A writer that has not been passed too often is only told
+    /// that the page is free and takes it when it runs (so that a thread which releases and takes again is not stopped for
+    /// one that still sleeps); one that has, gets the latch handed over. The list lock is held.
     /// </summary>
     private void Grant(Slot* slot, ref ReadyChain ready)
     {
@@ -152,8 +152,8 @@ public sealed unsafe partial class Mapping
         }
 
         BufferHead* head = HeadOf(slot);
+        int examined = head->PinsWait == 0 ? 0 : GrantPins(slot, head, ref ready);
         PageWaiter? waiter = FirstWaiter(head);
-        int examined = 0;
         while (waiter is not null)
         {
             var next = (PageWaiter?)waiter.Next;
@@ -169,21 +169,49 @@ public sealed unsafe partial class Mapping
                 break;
             }
 
-            // One that has been resumed otherwise takes itself out of the list.
-            if (waiter.TryResume(WaitOutcome.Granted))
-            {
-                waiter.Slot = slot;
-                TakeGranted(slot, waiter.Mode);
-                Unlink(slot, head, waiter);
-                ready.Add(waiter);
-            }
-
+            TryGrant(slot, head, waiter, ref ready);
             waiter = next;
         }
 
         if (examined > 0)
         {
             _core.Counters.Woke(examined);
+        }
+    }
+
+    /// <summary>
+    /// Pins the page for all who wait for that: once, when its load has ended, for later pins do not wait. Returns how many
+    /// waiters it looked at.
+    /// </summary>
+    private int GrantPins(Slot* slot, BufferHead* head, ref ReadyChain ready)
+    {
+        head->PinsWait = 0;
+        int examined = 0;
+        PageWaiter? waiter = FirstWaiter(head);
+        while (waiter is not null)
+        {
+            var next = (PageWaiter?)waiter.Next;
+            examined++;
+            if (waiter.Mode == WaitMode.Pin)
+            {
+                TryGrant(slot, head, waiter, ref ready);
+            }
+
+            waiter = next;
+        }
+
+        return examined;
+    }
+
+    private void TryGrant(Slot* slot, BufferHead* head, PageWaiter waiter, ref ReadyChain ready)
+    {
+        // One that has been resumed otherwise takes itself out of the list.
+        if (waiter.TryResume(WaitOutcome.Granted))
+        {
+            waiter.Slot = slot;
+            TakeGranted(slot, waiter.Mode);
+            Unlink(slot, head, waiter);
+            ready.Add(waiter);
         }
     }
 
@@ -197,12 +225,9 @@ public sealed unsafe partial class Mapping
                 ready.Add(waiter);
             }
         }
-        else if (waiter.TryResume(WaitOutcome.Granted))
+        else
         {
-            waiter.Slot = slot;
-            TakeGranted(slot, WaitMode.Exclusive);
-            Unlink(slot, head, waiter);
-            ready.Add(waiter);
+            TryGrant(slot, head, waiter, ref ready);
         }
     }
 
@@ -325,6 +350,16 @@ public sealed unsafe partial class Mapping
             }
 
             waiter = next;
+        }
+    }
+
+    /// <summary>Puts a waiter at the end of a buffer's list. The list lock is held.</summary>
+    private void Join(BufferHead* head, PageWaiter waiter)
+    {
+        WaitList.AddLast(ref head->Waiters, FirstWaiter(head), waiter);
+        if (waiter.Mode == WaitMode.Pin)
+        {
+            head->PinsWait = 1;
         }
     }
 

@@ -61,6 +61,9 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     /// <inheritdoc/>
     public long FrameDeadline { get; set; }
 
+    /// <inheritdoc/>
+    public long FrameTicket { get; set; }
+
     /// <summary>Prepares a load of one page for the waiter that claimed it.</summary>
     public void Prepare(Mapping mapping, Slot* slot, long page, PageWaiter? issuer, uint frame)
     {
@@ -147,13 +150,14 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     void IThreadPoolWorkItem.Execute() => Start(isBlocking: false);
 
     /// <inheritdoc/>
-    public void OnQueueing()
+    public long OnQueueing()
     {
-        // Nobody but the queue resumes a load.
+        // Nobody but the queue resumes a load: it is in one place until the queue has told it so.
+        return 0;
     }
 
     /// <inheritdoc/>
-    public bool OnFrame(uint frame)
+    public bool OnFrame(uint frame, long ticket)
     {
         SetFrame(frame);
         Start(isBlocking: false);
@@ -161,7 +165,7 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     }
 
     /// <inheritdoc/>
-    public void OnFrameTimeout(TimeSpan waited) => Mapping.AbandonLoad(this, waited);
+    public void OnFrameTimeout(TimeSpan waited, long ticket) => Mapping.AbandonLoad(this, waited);
 
     /// <inheritdoc/>
     protected override void OnCompleted(int bytesTransferred, IOException? error) =>

@@ -15,7 +15,6 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     private readonly WaiterPool<PageWaiter> _pool;
     private readonly bool _inline;
     private ManualResetValueTaskSourceCore<bool> _source;
-    private long _frameTicket;
 
     /// <param name="pool">Where the waiter goes back to.</param>
     /// <param name="index">The waiter's place in its pool's table; not zero.</param>
@@ -73,6 +72,9 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     /// <inheritdoc/>
     public long FrameDeadline { get; set; }
 
+    /// <inheritdoc/>
+    public long FrameTicket { get; set; }
+
     /// <summary>Version of the value task that stands for this acquisition.</summary>
     public short Version => _source.Version;
 
@@ -118,12 +120,12 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     public override void Run() => Mapping.Continue(this);
 
     /// <inheritdoc/>
-    public void OnQueueing() => _frameTicket = Arm();
+    public long OnQueueing() => Arm();
 
     /// <inheritdoc/>
-    public bool OnFrame(uint frame)
+    public bool OnFrame(uint frame, long ticket)
     {
-        if (!TryResume(_frameTicket, WaitOutcome.Retry))
+        if (!TryResume(ticket, WaitOutcome.Retry))
         {
             return false;
         }
@@ -140,10 +142,10 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     }
 
     /// <inheritdoc/>
-    public void OnFrameTimeout(TimeSpan waited)
+    public void OnFrameTimeout(TimeSpan waited, long ticket)
     {
         // It may have left the queue meanwhile and wait for something else.
-        if (TryResume(_frameTicket, WaitOutcome.Failed, Throw.MakeCacheFull(Mapping, Page, waited)))
+        if (TryResume(ticket, WaitOutcome.Failed, Throw.MakeCacheFull(Mapping, Page, waited)))
         {
             Dispatch();
         }

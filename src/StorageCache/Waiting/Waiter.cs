@@ -94,6 +94,9 @@ internal abstract class Waiter : IThreadPoolWorkItem
     /// <summary>Tells this arming from every other one of the waiter.</summary>
     public long Ticket => Volatile.Read(ref _status) / GenerationOne;
 
+    /// <summary>The ticket of the next arming. For whoever has the waiter to itself and is about to have it armed.</summary>
+    public long NextTicket => Ticket + 1;
+
     /// <summary>Whether cancellation was asked for or the time is up.</summary>
     public bool IsAborted => Volatile.Read(ref _cancelRequested) != 0 || IsExpired;
 
@@ -124,11 +127,13 @@ internal abstract class Waiter : IThreadPoolWorkItem
 
     /// <summary>
     /// Lets cancellation and time-out reach an armed waiter. Called after <see cref="Arm"/> with no lock held: what was
-    /// asked for before the arming is noticed here.
+    /// asked for before the arming is noticed here. By then the waiter may have been resumed and belong to somebody else
+    /// who is armed for something else, and whom this abort does not concern: the ticket tells.
     /// </summary>
-    public void Watch()
+    /// <param name="ticket">The <see cref="Ticket"/> of the arming.</param>
+    public void Watch(long ticket)
     {
-        if (IsAborted && TryResume(WaitOutcome.Aborted))
+        if (IsAborted && TryResume(ticket, WaitOutcome.Aborted))
         {
             Dispatch();
         }

@@ -25,7 +25,7 @@ public class LayoutTests
     public unsafe void The_fields_of_a_buffer_head_fill_it_without_overlap()
     {
         BufferHead head;
-        long end = (byte*)(&head.InUse) + sizeof(uint) - (byte*)&head;
+        long end = (byte*)(&head.PinsWait) + sizeof(ushort) - (byte*)&head;
         Assert.InRange(end, 0, BufferHead.SizeInBytes);
         Assert.Equal(sizeof(uint), (byte*)(&head.Pins) - (byte*)(&head.Waiters));
     }

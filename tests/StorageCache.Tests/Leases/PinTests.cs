@@ -74,6 +74,37 @@ public class PinTests
         second.Dispose();
     }
 
+    /// <remarks>W-11: pins wait for the load, wherever they stand, and not for the writer who stands before them.</remarks>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(8)]
+    public async Task A_pin_that_waits_for_a_load_does_not_wait_for_the_writer_before_it(int stealLimit)
+    {
+        await using TestCache test = await TestCache.OpenAsync(stealLimit: stealLimit);
+        test.Device.Hold = _ => true;
+        Task<PageWriteLease> first = test.Mapping.WriteAsync(3).AsTask();
+        Task<PagePin> pin = test.Mapping.PinAsync(3).AsTask();
+        Task<PageReadLease> reader = test.Mapping.ReadAsync(3).AsTask();
+        Task<PageWriteLease> second = test.Mapping.WriteAsync(3).AsTask();
+        Task<PagePin> last = Task.Factory.StartNew(() => test.Mapping.Pin(3, TimeSpan.FromMinutes(5)), TaskCreationOptions.LongRunning);
+        test.WaitForWaiters(3, 5);
+        long examined = test.Cache.GetStatistics().WaitersExamined;
+        test.Device.ReleaseAll();
+
+        PageWriteLease held = await first.InTime();
+        (await pin.InTime()).Dispose();
+        (await last.InTime()).Dispose();
+
+        // Once each for the pins, and the writer at the front once more to be told.
+        Assert.Equal(6, test.Cache.GetStatistics().WaitersExamined - examined);
+        Assert.False(reader.IsCompleted);
+        Assert.False(second.IsCompleted);
+        held.Dispose();
+        (await reader.InTime()).Dispose();
+        (await second.InTime()).Dispose();
+        test.AssertSound();
+    }
+
     /// <summary>Rounds of a pin racing an eviction of the same page: whoever wins, a held pin has a resident page (B-6).</summary>
     [Fact]
     public async Task A_pin_and_an_eviction_are_settled_on_the_state_word()
