@@ -37,8 +37,7 @@ public sealed partial class KeyValueStore
             }
             finally
             {
-                PagePin root = _root;
-                root.Dispose();
+                _reader.Dispose();
                 OpenStores.Release(_mapping);
                 await CloseMappingAsync().ConfigureAwait(false);
             }
@@ -73,12 +72,7 @@ public sealed partial class KeyValueStore
     /// <summary>What every change does first: on the device the meta page says in flux before any page differs from it (KV-11).</summary>
     private async ValueTask BeginChangeAsync(CancellationToken cancellationToken)
     {
-        if (IsReadOnly)
-        {
-            Throw.ReadOnly(Path);
-        }
-
-        ThrowIfFailed();
+        ThrowIfUnchangeable();
         if (!_mayBeClean)
         {
             return;
@@ -118,6 +112,16 @@ public sealed partial class KeyValueStore
         Counts = _writer.Counts,
         FlushSequence = _flushSequence,
     };
+
+    private void ThrowIfUnchangeable()
+    {
+        if (IsReadOnly)
+        {
+            Throw.ReadOnly(Path);
+        }
+
+        ThrowIfFailed();
+    }
 
     private void ThrowIfFailed()
     {

@@ -66,6 +66,14 @@ public sealed partial class KeyValueStore
     private async ValueTask<bool> DeleteCoreAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         using WriterScope scope = await EnterWriterAsync(cancellationToken).ConfigureAwait(false);
+        ThrowIfUnchangeable();
+
+        // A clean file stays clean when there is nothing to remove: to put it in flux would cost two writes and could cost the store.
+        if (_mayBeClean && !await _writer.ContainsAsync(key, cancellationToken).ConfigureAwait(false))
+        {
+            return false;
+        }
+
         await BeginChangeAsync(cancellationToken).ConfigureAwait(false);
         TreeChange change = await _writer.RemoveAsync(key, cancellationToken).ConfigureAwait(false);
         DetachOld(change);

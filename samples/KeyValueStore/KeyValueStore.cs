@@ -37,7 +37,6 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     private readonly Mapping _mapping;
     private readonly PageCache? _ownCache;
     private readonly PageLimits _limits;
-    private readonly PagePin _root;
     private readonly ActiveReads _activeReads;
     private readonly PageVerifier _verifier;
     private readonly PageAllocator _allocator;
@@ -64,7 +63,6 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     {
         _mapping = mapping;
         _ownCache = ownCache;
-        _root = root;
         _limits = new PageLimits(meta.PageSize);
         _flushSequence = meta.FlushSequence;
         _activeReads = new ActiveReads();

@@ -41,7 +41,7 @@ public sealed partial class Mapping
         return _opens == 1;
     }
 
-    /// <summary>Closes. On an exception the mapping is open as before.</summary>
+    /// <summary>Closes. On an exception the mapping is open as before, unless its cache has been disposed of.</summary>
     /// <param name="flush">Whether to make dirty pages durable first, or to drop them.</param>
     /// <param name="patience">How long to wait for leases and pins.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
@@ -81,7 +81,10 @@ public sealed partial class Mapping
             catch
             {
                 _writesStopped = false;
-                _state = _state == MappingState.Failed ? MappingState.Failed : before;
+
+                // With the cache disposed of, nobody writes back any more: whoever still holds a lease is to get no other to write with.
+                MappingState after = Cache.IsDisposed ? MappingState.Closing : before;
+                _state = _state == MappingState.Failed ? MappingState.Failed : after;
                 throw;
             }
 

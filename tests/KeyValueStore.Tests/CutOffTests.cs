@@ -30,6 +30,37 @@ public class CutOffTests
     }
 
     [Fact]
+    public async Task A_store_in_which_only_missing_keys_were_deleted_stays_clean_on_the_device()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        string copied = directory.File("copied.kv");
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
+        await FillAsync(store, 1000);
+        await store.FlushAsync();
+        byte[] before = await CopyAsync();
+        Assert.False(await store.DeleteAsync(TestData.Key(1000)));
+        Assert.False(await store.DeleteAsync(Array.Empty<byte>()));
+        Assert.Equal(before, await CopyAsync());
+        await using (KeyValueStore copy = await KeyValueStore.OpenAsync(copied))
+        {
+            Assert.Equal(1000, copy.Count);
+            await copy.AssertSoundAsync();
+        }
+
+        Assert.True(await store.DeleteAsync(TestData.Key(1)));
+        Assert.False(await store.DeleteAsync(TestData.Key(1)));
+        await CopyAsync();
+        await Assert.ThrowsAsync<StoreNotCleanException>(async () => await KeyValueStore.OpenAsync(copied));
+
+        async Task<byte[]> CopyAsync()
+        {
+            FileCopy.OfOpenFile(path, copied);
+            return await File.ReadAllBytesAsync(copied);
+        }
+    }
+
+    [Fact]
     public async Task A_truncated_file_is_refused_wherever_it_was_cut()
     {
         using TemporaryDirectory directory = new();

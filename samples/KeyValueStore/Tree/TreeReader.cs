@@ -16,9 +16,12 @@ namespace StorageCache.KeyValueStore.Tree;
 /// After <see cref="OptimisticAttempts"/> attempts the reader takes shared leases instead, parent before child, and lets go of the parent
 /// when it has the child. Writers lease in the same order, from the root down and from left to right, so that nobody waits in a circle (KV-7).
 /// </para>
-/// <para>Thread-safe; it writes nothing that others share.</para>
+/// <para>
+/// Owns the pin of the root, which is not to be copied: whoever makes the reader gives the pin away, and only the reader returns it.
+/// </para>
+/// <para>Thread-safe but for <see cref="Dispose"/>; it writes nothing that others share.</para>
 /// </remarks>
-internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator allocator, PageVerifier verifier)
+internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator allocator, PageVerifier verifier) : IDisposable
 {
     /// <summary>Restarts and misses together after which a reader takes leases.</summary>
     public const int OptimisticAttempts = 16;
@@ -119,6 +122,9 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             }
         }
     }
+
+    /// <summary>Returns the pin of the root; nobody descends any more. Does nothing the second time.</summary>
+    public void Dispose() => root.Dispose();
 
     public CorruptStoreException NotATreePage(long page) => CorruptStoreException.NotATreePage(mapping.Path, page);
 

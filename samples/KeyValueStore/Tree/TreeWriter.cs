@@ -32,6 +32,16 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
     public ValueTask<TreeChange> RemoveAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken) =>
         ChangeAsync(key, null, cancellationToken);
 
+    /// <summary>Whether a key is there. Changes nothing and takes no exclusive lease.</summary>
+    public async ValueTask<bool> ContainsAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    {
+        await FindPathAsync(key, cancellationToken).ConfigureAwait(false);
+        using PageReadLease lease = await mapping.ReadAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
+        verifier.VerifyTreePage(lease);
+        TreePage page = new(lease.Span);
+        return page.IsPlausible && page.Level == 0 && page.TrySearch(key.Span, out _, out bool found) ? found : throw NotATreePage(lease.Page);
+    }
+
     private async ValueTask<TreeChange> ChangeAsync(ReadOnlyMemory<byte> key, PlannedCell? cell, CancellationToken cancellationToken)
     {
         await FindPathAsync(key, cancellationToken).ConfigureAwait(false);

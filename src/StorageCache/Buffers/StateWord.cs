@@ -154,6 +154,8 @@ internal static unsafe class StateWord
     public static ulong Downgrade(Slot* slot)
     {
         ulong state = Interlocked.Add(ref slot->State, VersionOne - Exclusive + 1);
+
+        // Taking away a latch that is not held leaves its bit set, by the borrow from the bits above.
         if ((state & (SharedMask | Exclusive)) != 1)
         {
             EndProcess();
@@ -189,15 +191,6 @@ internal static unsafe class StateWord
         return ((before ^ after) & (VersionMask | UpToDate | Exclusive)) == 0;
     }
 
-    /// <summary>Whether the page's content and head are still those it had when its word was <paramref name="before"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasVersionOf(Slot* slot, ulong before)
-    {
-        // What was read of the slot was read before.
-        Volatile.ReadBarrier();
-        return (uint)(Load(slot) >> 32) == (uint)(before >> 32);
-    }
-
     /// <summary>Marks the page referenced, once per round of the clock: later calls find the bit and write nothing.</summary>
     public static void Reference(Slot* slot, ulong state)
     {
@@ -215,6 +208,19 @@ internal static unsafe class StateWord
         const ulong Wanted = UpToDate | Pinned | Referenced;
         ulong state = Load(slot);
         return (state & (Wanted | ListLock)) == Wanted ? state : TrySetPinned(slot, state);
+    }
+
+    /// <summary>
+    /// The index of the page's head, if that is what <see cref="Slot.Head"/> holds since <see cref="TrySetPinned(Slot*)"/>
+    /// returned <paramref name="pinned"/>; else 0. Whoever takes the page away puts the shadow entry there before the version
+    /// moves, but after it has the list lock, and frees the lock in the same step that moves the version (B-11).
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint HeadIfStillPinned(Slot* slot, ulong pinned)
+    {
+        // The index is read before the state is read again.
+        uint index = Volatile.Read(ref slot->Head);
+        return IsStillPinned(slot, pinned) ? index : 0;
     }
 
     /// <summary>Whether a pin that was counted since <see cref="TrySetPinned(Slot*)"/> returned <paramref name="pinned"/> holds the page (B-6, B-11).</summary>

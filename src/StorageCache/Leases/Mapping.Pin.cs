@@ -97,10 +97,8 @@ public sealed unsafe partial class Mapping
         if (slot != null)
         {
             ulong pinned = StateWord.TrySetPinned(slot);
-            uint index = slot->Head;
-
-            // Only if the version has not moved is that the index of a head, and not a shadow entry.
-            if (pinned != 0 && StateWord.HasVersionOf(slot, pinned))
+            uint index = pinned == 0 ? 0 : StateWord.HeadIfStillPinned(slot, pinned);
+            if (index != 0)
             {
                 BufferHead* head = _heads + index;
                 Interlocked.Increment(ref head->Pins);
@@ -121,10 +119,12 @@ public sealed unsafe partial class Mapping
     private void UndoPin(BufferHead* head)
     {
         // The head may be another page's by now, and that page may have lost its frame while our count stood there. Whose it is
-        // is asked afterwards: if it changes hands once more, the count that kept it there is gone already.
+        // is read afterwards: one who looked at the count before it was raised may give the head away until it is lowered.
+        // From then on, a page that the count kept a head for keeps it until somebody looks there; a page that has no need
+        // of that does not mind.
         if (Interlocked.Decrement(ref head->Pins) == 0)
         {
-            _core.MappingAt(head->Mapping)?.DetachIfEmpty(head->Page);
+            _core.MappingAt(Volatile.Read(ref head->Mapping))?.DetachIfEmpty(Volatile.Read(ref head->Page));
         }
     }
 

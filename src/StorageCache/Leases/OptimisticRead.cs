@@ -69,7 +69,12 @@ public readonly unsafe struct OptimisticRead
     {
         // The bytes are read before the state is read again.
         Volatile.ReadBarrier();
-        return _slot != null && StateWord.IsUnchanged(_state, StateWord.Load(_slot));
+        bool isUnchanged = _slot != null && StateWord.IsUnchanged(_state, StateWord.Load(_slot));
+
+        // Up to here somebody looks, and the memory stays mapped (B-3): with a cache that has been disposed of, nothing else may
+        // keep it.
+        GC.KeepAlive(_mapping);
+        return isUnchanged;
     }
 
     /// <summary>Takes a read lease if the page has not changed since the read began and no waiting is needed.</summary>

@@ -20,7 +20,7 @@ public sealed partial class Mapping
     public long Length => Volatile.Read(ref _length);
 
     /// <summary>How many pages the file has: its length divided by the page size, rounded up.</summary>
-    public long PageCount => (Length + PageSize - 1) >> _pageShift;
+    public long PageCount => PagesIn(Length);
 
     /// <summary>
     /// Up to where pages have content: what lies beyond is cleared when it is read, and not written. Differs from
@@ -240,6 +240,9 @@ public sealed partial class Mapping
             }
         }
     }
+
+    /// <summary>How many pages a length takes; also one within a page of what 64 bits can say, which a device may have.</summary>
+    private long PagesIn(long length) => (length >> _pageShift) + ((length & (PageSize - 1)) == 0 ? 0 : 1);
 
     /// <summary>Zeroes what a resident last page holds beyond the end: it shows if the file grows again.</summary>
     private async Task ClearTailAsync(long length)

@@ -300,26 +300,36 @@ internal abstract class Waiter : IThreadPoolWorkItem
 
     private void OnTimer()
     {
-        // The generation is read before the deadline: if it still stands at the end, the deadline was its own.
-        long status = Volatile.Read(ref _status);
-        long deadline = Volatile.Read(ref _deadline);
-        if (deadline == NoDeadline)
+        while (true)
         {
-            return;
-        }
+            // The generation is read before the deadline: if it still stands at the end, the deadline was its own.
+            long status = Volatile.Read(ref _status);
+            long deadline = Volatile.Read(ref _deadline);
+            if (deadline == NoDeadline)
+            {
+                return;
+            }
 
-        long now = _time.GetTimestamp();
-        if (now < deadline)
-        {
-            // Timers may run ahead of the timestamps by their own grain.
+            long now = _time.GetTimestamp();
+            if (now >= deadline)
+            {
+                if ((status & PhaseMask) == Armed && TryResumeAt(status, WaitOutcome.Aborted, null))
+                {
+                    Dispatch();
+                }
+
+                return;
+            }
+
+            // Timers may run ahead of the timestamps by their own grain, or have been set for an earlier use of the waiter.
             TimeSpan left = _time.GetElapsedTime(now, deadline) + TimeSpan.FromMilliseconds(1);
             _timer!.Change(left, Timeout.InfiniteTimeSpan);
-            return;
-        }
+            if (Volatile.Read(ref _deadline) == deadline)
+            {
+                return;
+            }
 
-        if ((status & PhaseMask) == Armed && TryResumeAt(status, WaitOutcome.Aborted, null))
-        {
-            Dispatch();
+            // The waiter is used anew, and the timer perhaps set for the time that was left before.
         }
     }
 }

@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -160,5 +162,42 @@ public class OptimisticReadTests
         Volatile.Write(ref stop, true);
         writer.Join();
         Assert.True(valid > 0);
+    }
+
+    /// <remarks>B-3. Without optimisation locals live to the end of their method, and nothing can go wrong.</remarks>
+    [Fact]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void A_read_keeps_the_memory_mapped_until_it_has_been_validated()
+    {
+        Mapping opened = Open();
+        opened.Read(0).Dispose();
+        OptimisticRead read = opened.ReadOptimistic(0);
+        byte first = read.Span[0];
+        WeakReference mapping = DisposeOfCache(opened);
+        for (int i = 0; i < 5; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        // Were it gone, the look itself would end the process.
+        Assert.True(mapping.IsAlive);
+        Assert.False(read.Validate());
+        Assert.Equal(0, first);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Mapping Open()
+    {
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = TestCache.Smallest });
+        return cache.OpenAsync(new MemoryBlockDevice("memory", 4096)).AsTask().GetAwaiter().GetResult();
+    }
+
+    /// <summary>Disposes of a mapping's cache, after which only the caller's leases refer to either.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference DisposeOfCache(Mapping mapping)
+    {
+        mapping.Cache.DisposeAsync().AsTask().GetAwaiter().GetResult();
+        return new WeakReference(mapping);
     }
 }

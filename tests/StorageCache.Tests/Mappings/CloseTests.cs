@@ -47,6 +47,30 @@ public class CloseTests
         test.Cache.Dispose();
     }
 
+    /// <summary>Nobody would write what it changed. What is in memory can be read until the lease is returned.</summary>
+    [Fact]
+    public async Task Who_holds_a_lease_over_the_disposal_of_the_cache_gets_none_to_write_with()
+    {
+        TestCache test = await TestCache.OpenAsync(frameTimeout: s_short);
+        Mapping m = test.Mapping;
+        m.Read(2).Dispose();
+        OptimisticRead read = m.ReadOptimistic(2);
+        using PagePin pin = m.Pin(1);
+        await Assert.ThrowsAsync<MappingBusyException>(() => test.Cache.DisposeAsync().InTime());
+        Assert.Equal(MappingState.Closing, m.State);
+        Assert.False(pin.TryWrite(out _));
+        Assert.Throws<CacheDisposedException>(() => pin.Write());
+        Assert.Throws<CacheDisposedException>(() => m.TryWrite(1, out _));
+        Assert.Throws<CacheDisposedException>(() => m.Write(1));
+        Assert.Throws<CacheDisposedException>(() => m.TryWriteNew(1, out _));
+        Assert.Throws<CacheDisposedException>(() => read.TryUpgrade(out PageWriteLease _));
+        Assert.Throws<CacheDisposedException>(() => m.Prefetch(0, 9));
+        await Assert.ThrowsAsync<CacheDisposedException>(() => m.ExtendAsync(1 << 20).AsTask());
+        await Assert.ThrowsAsync<CacheDisposedException>(() => m.TruncateAsync(0).AsTask());
+        Assert.True(pin.TryRead(out PageReadLease lease));
+        lease.Dispose();
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -171,5 +172,22 @@ public class LoadTests
         Assert.Throws<NotSupportedException>(() => pin.Write());
         await m.FlushAsync().InTime();
         Assert.Equal(0, device.Flushes);
+    }
+
+    [Fact]
+    public async Task A_device_as_long_as_64_bits_can_say_has_all_its_pages()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        Mapping mapping = await test.Cache.OpenAsync(new MemoryBlockDevice("endless", long.MaxValue));
+        Assert.Equal(1L << 51, mapping.PageCount);
+        mapping.Read(0).Dispose();
+        using (PageWriteLease last = mapping.Write((1L << 51) - 1))
+        {
+            last.Span[4094] = 7;
+            last.MarkDirty();
+        }
+
+        await mapping.FlushAsync().InTime();
+        await mapping.CloseAsync().InTime();
     }
 }
