@@ -85,7 +85,7 @@ bare_cache *bare_create(uint64_t page_count, void *frames)
         return NULL;
     }
 
-    atomic_store_explicit(&cache->root, (uintptr_t)top | height, memory_order_release);
+    atomic_store_explicit(&cache->root, (uintptr_t)top | (height * BARE_NODE_BITS), memory_order_release);
     return cache;
 }
 
@@ -96,21 +96,21 @@ int bare_load(bare_cache *cache, uint64_t page, uint32_t frame)
     }
 
     uint64_t root = atomic_load_explicit(&cache->root, memory_order_acquire);
-    uint64_t height = root & BARE_HEIGHT_MASK;
-    void *node = (void *)(uintptr_t)(root & ~BARE_HEIGHT_MASK);
-    for (; height > 0; height--) {
-        uint64_t *entry = (uint64_t *)node + ((page >> (BARE_NODE_BITS * height)) & BARE_NODE_MASK);
+    uint64_t node = root;
+    for (uint64_t shift = root & BARE_SHIFT_MASK; shift > 0; shift -= BARE_NODE_BITS) {
+        uint64_t *entry = (uint64_t *)(uintptr_t)(node & ~BARE_SHIFT_MASK) + ((page >> shift) & BARE_NODE_MASK);
         if (*entry == 0) {
-            *entry = (uintptr_t)new_node(cache, height == 1 ? LEAF_BYTES : INTERIOR_BYTES);
+            void *made = new_node(cache, shift == BARE_NODE_BITS ? LEAF_BYTES : INTERIOR_BYTES);
+            if (made == NULL) {
+                return -1;
+            }
+            *entry = (uintptr_t)made | (shift - BARE_NODE_BITS);
         }
-        node = (void *)(uintptr_t)*entry;
-        if (node == NULL) {
-            return -1;
-        }
+        node = *entry;
     }
 
     uint32_t head = frame + 1;
-    bare_slot *slot = (bare_slot *)node + (page & BARE_NODE_MASK);
+    bare_slot *slot = (bare_slot *)(uintptr_t)node + (page & BARE_NODE_MASK);
     slot->frame = frame;
     slot->head = head;
     cache->heads[head].slot = slot;

@@ -8,10 +8,12 @@
 #define BARE_NODE_BITS 9
 #define BARE_NODE_ENTRIES (1u << BARE_NODE_BITS) /* entries of an interior node and slots of a leaf */
 #define BARE_NODE_MASK (BARE_NODE_ENTRIES - 1)
-#define BARE_HEIGHT_MASK 0xFull /* low bits of the root word; nodes are aligned to more than that */
+#define BARE_SHIFT_MASK 63ull /* low bits of a reference: the shift of the node, 0 for a leaf; nodes are aligned to more than that */
 
 /* The state word. */
 #define BARE_SHARED_MASK 0xFFFFull
+#define BARE_SHARED_FULL (1ull << 14)
+#define BARE_SHARED_UNDERFLOW (1ull << 15)
 #define BARE_EXCLUSIVE (1ull << 16)
 #define BARE_LOADING (1ull << 17)
 #define BARE_UP_TO_DATE (1ull << 18)
@@ -50,7 +52,7 @@ _Static_assert(sizeof(bare_slot) == 16, "a slot is 16 bytes");
 _Static_assert(sizeof(bare_head) == 64, "a head is one cache line");
 
 struct bare_cache {
-    _Atomic uint64_t root; /* address of the top node, its height in the low bits (0 = a leaf) */
+    _Atomic uint64_t root; /* reference to the top node */
     uint8_t *frames;
     bare_head *heads;
     uint8_t *nodes; /* every node is cut from here; all are 8 KiB or less */

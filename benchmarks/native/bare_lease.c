@@ -20,24 +20,19 @@
 
 static always_inline bare_slot *find(bare_cache *cache, uint64_t page)
 {
-    uint64_t root = atomic_load_explicit(&cache->root, memory_order_acquire);
-    uint64_t height = root & BARE_HEIGHT_MASK;
-    void *node = (void *)(uintptr_t)(root & ~BARE_HEIGHT_MASK);
-    if (unlikely(page >> (BARE_NODE_BITS * (height + 1)) != 0)) {
+    uint64_t node = atomic_load_explicit(&cache->root, memory_order_acquire);
+    uint64_t shift = node & BARE_SHIFT_MASK;
+    if (unlikely(page >> (shift + BARE_NODE_BITS) != 0)) {
         return NULL;
     }
 
-    for (; height > 0; height--) {
-        _Atomic uint64_t *entries = node;
-        uint64_t entry = atomic_load_explicit(
-            &entries[(page >> (BARE_NODE_BITS * height)) & BARE_NODE_MASK], memory_order_acquire);
-        if (unlikely(entry == 0)) {
-            return NULL;
-        }
-        node = (void *)(uintptr_t)entry;
+    while (shift != 0) {
+        _Atomic uint64_t *entries = (_Atomic uint64_t *)(uintptr_t)(node & ~BARE_SHIFT_MASK);
+        node = atomic_load_explicit(&entries[(page >> shift) & BARE_NODE_MASK], memory_order_acquire);
+        shift = node & BARE_SHIFT_MASK;
     }
 
-    return (bare_slot *)node + (page & BARE_NODE_MASK);
+    return unlikely(node == 0) ? NULL : (bare_slot *)(uintptr_t)node + (page & BARE_NODE_MASK);
 }
 
 static always_inline uint8_t *bytes_of(uint8_t *frames, const bare_slot *slot)
@@ -53,8 +48,8 @@ static always_inline uint64_t read_8(const uint8_t *bytes)
 static always_inline bool try_lock_shared(bare_slot *slot)
 {
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
-    while (likely((state & (BARE_UP_TO_DATE | BARE_EXCLUSIVE | BARE_HAS_WAITERS | BARE_LIST_LOCK)) == BARE_UP_TO_DATE
-                  && (state & BARE_SHARED_MASK) != BARE_SHARED_MASK)) {
+    const uint64_t refused = BARE_EXCLUSIVE | BARE_HAS_WAITERS | BARE_SHARED_FULL;
+    while (likely((state & (refused | BARE_UP_TO_DATE)) == BARE_UP_TO_DATE)) {
         if (likely(atomic_compare_exchange_weak_explicit(&slot->state, &state, (state + 1) | BARE_REFERENCED,
                                                          memory_order_acq_rel, memory_order_acquire))) {
             return true;
@@ -65,7 +60,7 @@ static always_inline bool try_lock_shared(bare_slot *slot)
 
 static always_inline bool try_lock_exclusive(bare_slot *slot)
 {
-    const uint64_t refused = BARE_EXCLUSIVE | BARE_HAS_WAITERS | BARE_LIST_LOCK | BARE_PROTECTED | BARE_SHARED_MASK;
+    const uint64_t refused = BARE_EXCLUSIVE | BARE_HAS_WAITERS | BARE_PROTECTED | BARE_SHARED_MASK;
     uint64_t state = atomic_load_explicit(&slot->state, memory_order_acquire);
     while (likely((state & (refused | BARE_UP_TO_DATE)) == BARE_UP_TO_DATE)) {
         if (likely(atomic_compare_exchange_weak_explicit(&slot->state, &state, state | BARE_EXCLUSIVE | BARE_REFERENCED,
@@ -97,8 +92,8 @@ uint64_t bare_read_lease(bare_cache *cache, const int32_t *pages, int64_t count)
 
         sum += read_8(bytes_of(frames, slot));
 
-        uint64_t before = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_release);
-        if (unlikely((before & BARE_HAS_WAITERS) != 0)) {
+        uint64_t after = atomic_fetch_sub_explicit(&slot->state, 1, memory_order_release) - 1;
+        if (unlikely((after & (BARE_HAS_WAITERS | BARE_SHARED_UNDERFLOW)) != 0)) {
             wake(slot);
         }
     }
