@@ -3,15 +3,30 @@ namespace StorageCache;
 /// <content>Ending the cache.</content>
 public sealed partial class PageCache
 {
+    private readonly Lock _disposalLock = new();
+
+    /// <summary>The end of the cache, if it is awaited by anybody. Guarded by the lock.</summary>
+    private Task _disposal = Task.CompletedTask;
+
     /// <summary>
     /// Flushes and closes every mapping and gives all memory back. Leases and pins are waited for as in
     /// <see cref="Mapping.CloseAsync"/>; what cannot be flushed is dropped, and reported when everything is closed.
     /// </summary>
     /// <exception cref="PageCacheException">A mapping could not be flushed or closed in order.</exception>
     /// <exception cref="AggregateException">More than one could not.</exception>
-    public ValueTask DisposeAsync() => Interlocked.Exchange(ref _disposed, 1) == 0
-        ? new ValueTask(_core.OwnThread.Run(DisposeInOrderAsync))
-        : ValueTask.CompletedTask;
+    /// <remarks>A further call waits for the first, and ends as it does; after <see cref="Dispose"/> it does nothing.</remarks>
+    public ValueTask DisposeAsync()
+    {
+        lock (_disposalLock)
+        {
+            if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            {
+                _disposal = _core.OwnThread.Run(DisposeInOrderAsync);
+            }
+
+            return new ValueTask(_disposal);
+        }
+    }
 
     private async Task DisposeInOrderAsync()
     {

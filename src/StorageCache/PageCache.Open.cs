@@ -93,10 +93,10 @@ public sealed partial class PageCache
     /// disposes of the device after the mapping is closed.
     /// </summary>
     /// <param name="device">The device; its alignment divides the page size.</param>
-    /// <param name="options">How to open it; null for the defaults. Only <see cref="MappingOptions.ReadOnly"/> has an effect.</param>
+    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/> has an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
-    /// <exception cref="IOException">The device does not say how long it is.</exception>
+    /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(IBlockDevice device, MappingOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -137,25 +137,44 @@ public sealed partial class PageCache
 
     private async Task CloseInOrderAsync(Mapping mapping, CancellationToken cancellationToken)
     {
-        Task closing;
-        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(true))
+        while (true)
         {
-            if (mapping.Closing is { IsCompleted: false })
+            Task closing;
+            bool isOwn = false;
+            using (await _registry.LockAsync(cancellationToken).ConfigureAwait(true))
             {
-                closing = mapping.Closing;
+                if (mapping.Closing is { IsCompleted: false })
+                {
+                    closing = mapping.Closing;
+                }
+                else if (mapping.State == MappingState.Closed || IsDisposed || !mapping.DropOpen())
+                {
+                    return;
+                }
+                else
+                {
+                    closing = CloseLastAsync(mapping, cancellationToken);
+                    mapping.Closing = closing;
+                    isOwn = true;
+                }
             }
-            else if (mapping.State == MappingState.Closed || IsDisposed || !mapping.DropOpen())
+
+            if (isOwn)
             {
+                await closing.ConfigureAwait(true);
                 return;
             }
-            else
+
+            try
             {
-                closing = CloseLastAsync(mapping, cancellationToken);
-                mapping.Closing = closing;
+                await closing.WaitAsync(cancellationToken).ConfigureAwait(true);
+                return;
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The one who began the close has given up, and the mapping is open; this one wants it closed all the same.
             }
         }
-
-        await closing.ConfigureAwait(true);
     }
 
     private async Task CloseLastAsync(Mapping mapping, CancellationToken cancellationToken)

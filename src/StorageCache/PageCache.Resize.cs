@@ -55,7 +55,7 @@ public sealed partial class PageCache
         while (_core.Frames.Excess > 0 || _core.Heads.InUse > _core.Heads.Capacity)
         {
             _core.TryReclaimLeaf();
-            _core.Reclaimer.Kick();
+            _core.Reclaimer.Call();
             await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(false);
             if (Options.FrameTimeout != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) > Options.FrameTimeout)
             {

@@ -32,6 +32,9 @@ internal sealed unsafe class HeadSlab
     /// <summary>How many heads are in use.</summary>
     public int InUse => Volatile.Read(ref _inUse);
 
+    /// <summary>Whether fewer heads than <see cref="Capacity"/> are in use.</summary>
+    public bool HasRoom => InUse < Capacity;
+
     /// <summary>Heads that were ever used have indices 1 to this.</summary>
     public uint HighWater => _slab.HighWater;
 

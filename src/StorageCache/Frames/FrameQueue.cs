@@ -25,6 +25,24 @@ internal sealed class FrameQueue
     /// <summary>How many wait.</summary>
     public int Count => Volatile.Read(ref _count);
 
+    /// <summary>How long the first one's patience lasts; <see cref="TimeSpan.MaxValue"/> if nobody waits, or for ever.</summary>
+    public TimeSpan Patience
+    {
+        get
+        {
+            lock (_lock)
+            {
+                if (_first is null || _timeout == Timeout.InfiniteTimeSpan)
+                {
+                    return TimeSpan.MaxValue;
+                }
+
+                long now = _time.GetTimestamp();
+                return _first.FrameDeadline <= now ? TimeSpan.Zero : _time.GetElapsedTime(now, _first.FrameDeadline);
+            }
+        }
+    }
+
     /// <summary>
     /// Appends a waiter, or, if its time began earlier than the first one's (it was here before), puts it first. The caller
     /// calls <see cref="Pump"/> afterwards, in case a frame came free meanwhile.
@@ -97,6 +115,11 @@ internal sealed class FrameQueue
             lock (_lock)
             {
                 waiter = _first;
+                while (waiter is not null && !waiter.CanUseFrame)
+                {
+                    waiter = waiter.NextFrameWaiter;
+                }
+
                 if (waiter is null)
                 {
                     return;
@@ -162,8 +185,8 @@ internal sealed class FrameQueue
     }
 
     /// <summary>
-    /// Ends the wait of those whose time is up. The background eviction calls it every few milliseconds while somebody waits: a
-    /// timer would need a thread of the pool (T-1).
+    /// Ends the wait of those whose time is up. The background eviction calls it when the first one's is: a timer would need a
+    /// thread of the pool (T-1).
     /// </summary>
     public void ExpireDue()
     {
@@ -201,7 +224,7 @@ internal sealed class FrameQueue
                 ticket = Unlink(waiter);
             }
 
-            waiter.OnFrameTimeout(_timeout, ticket);
+            waiter.OnFrameTimeout(ticket);
         }
     }
 

@@ -18,6 +18,12 @@ internal interface IFrameWaiter
     /// <summary>Whether the frames kept back for breaks may be given to it.</summary>
     bool IsForBreak { get; }
 
+    /// <summary>
+    /// Whether it could go on with a frame. If not, what it lacks besides comes free with an eviction, and those behind it may
+    /// pass. Asked under the queue's lock.
+    /// </summary>
+    bool CanUseFrame { get; }
+
     /// <summary>When its patience ends, in timestamps of the clock; 0 until it is queued for the first time.</summary>
     long FrameDeadline { get; set; }
 
@@ -40,7 +46,6 @@ internal interface IFrameWaiter
     bool OnFrame(uint frame, long ticket);
 
     /// <summary>Says that no frame came in time.</summary>
-    /// <param name="waited">How long it was to wait at most.</param>
     /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>
-    void OnFrameTimeout(TimeSpan waited, long ticket);
+    void OnFrameTimeout(long ticket);
 }

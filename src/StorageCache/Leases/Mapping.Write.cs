@@ -26,7 +26,7 @@ public sealed unsafe partial class Mapping
 
     /// <summary>As <see cref="Write(long)"/>, with a time-out of its own.</summary>
     /// <param name="page">The page's number, 0 or more.</param>
-    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>
+    /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite. A read of the page that the calling thread carries out itself is not cut short.</param>
     /// <inheritdoc cref="Write(long)" path="/exception"/>
     public PageWriteLease Write(long page, TimeSpan timeout)
     {

@@ -12,6 +12,9 @@ internal enum AcquireStep
     /// <summary>As <see cref="Queued"/>, and the caller has claimed the load of the page and must start it.</summary>
     Load,
 
+    /// <summary>What stood in the way is gone; it is to be attempted again.</summary>
+    Again,
+
     /// <summary>It cannot be had.</summary>
     Failed,
 }

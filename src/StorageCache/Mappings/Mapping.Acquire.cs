@@ -177,7 +177,8 @@ public sealed unsafe partial class Mapping
             case WaitOutcome.Granted:
                 return FinishAcquired(waiter) ? AcquireStep.Acquired : AcquireStep.Queued;
             case WaitOutcome.Failed:
-                error = waiter.Error;
+                // Made here, and not by the one who found out, who holds a list lock and has all who wait to tell.
+                error = waiter.Error ?? Throw.MakeCacheFull(this, waiter.Page, _core.Options.FrameTimeout);
                 Withdraw(waiter);
                 return AcquireStep.Failed;
             default:
@@ -201,6 +202,7 @@ public sealed unsafe partial class Mapping
             switch (step)
             {
                 case AcquireStep.Acquired when !FinishAcquired(waiter):
+                case AcquireStep.Again:
                     continue;
                 case AcquireStep.Load:
                     StartLoad(load!, isBlocking);
@@ -215,6 +217,7 @@ public sealed unsafe partial class Mapping
     private AcquireStep Advance(PageWaiter waiter, out PageLoad? load, out Exception? error)
     {
         load = null;
+        waiter.NeedsHead = false;
         error = Refusal(waiter);
         if (error is not null)
         {
@@ -260,30 +263,59 @@ public sealed unsafe partial class Mapping
         }
 
         LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
-        StateWord.LockList(slot);
-        ulong state = StateWord.Load(slot);
-        if ((state & (StateWord.UpToDate | StateWord.Loading)) == 0)
+        PageLoad? spare = IsAbsent(StateWord.Load(slot)) && !waiter.IsInternal ? _core.Loads.RentSingle() : null;
+        AcquireStep step;
+        if (!IsAbsent(StateWord.LockList(slot)))
         {
-            return Claim(waiter, slot, leaf, out load, out error);
+            // Once it stands in line and the lock is free, the waiter may be resumed, and be somebody else's.
+            long ticket = waiter.NextTicket;
+            bool isInternal = waiter.IsInternal;
+            step = TakeOrJoin(waiter, slot);
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            if (step == AcquireStep.Queued && !isInternal && IsGone && waiter.TryResume(ticket, WaitOutcome.Retry))
+            {
+                // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile
+                // finds out here (M-3).
+                waiter.Dispatch();
+            }
+        }
+        else if (waiter.IsInternal)
+        {
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            error = Throw.MakeTruncated(this, waiter.Page);
+            step = AcquireStep.Failed;
+        }
+        else if (spare is null)
+        {
+            // It has left in between. A load is not made under a list lock.
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            step = AcquireStep.Again;
+        }
+        else
+        {
+            step = Claim(waiter, slot, leaf, spare, out error);
+            if (step == AcquireStep.Load)
+            {
+                load = spare;
+                spare = null;
+            }
         }
 
-        // Once it stands in line and the lock is free, the waiter may be resumed, and be somebody else's.
-        long ticket = waiter.NextTicket;
-        bool isInternal = waiter.IsInternal;
-        AcquireStep step = TakeOrJoin(waiter, slot);
-        StateWord.UnlockList(slot);
-        _core.PageTables.Leave(leaf);
-        if (step == AcquireStep.Queued && !isInternal && IsGone && waiter.TryResume(ticket, WaitOutcome.Retry))
+        if (spare is not null)
         {
-            // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile finds out
-            // here (M-3).
-            waiter.Dispatch();
+            _core.Loads.Return(spare);
         }
 
         return step;
     }
 
+    /// <summary>Whether new leases are refused because mapping or cache are coming to their end.</summary>
     private bool IsGone => _state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed;
+
+    private static bool IsAbsent(ulong state) => (state & (StateWord.UpToDate | StateWord.Loading)) == 0;
 
     /// <summary>Why the acquisition cannot go on, or null.</summary>
     private Exception? Refusal(PageWaiter waiter)
@@ -359,22 +391,21 @@ public sealed unsafe partial class Mapping
     }
 
     /// <summary>Takes an absent page to be loaded by the caller. The list lock is held, and left here.</summary>
-    private AcquireStep Claim(PageWaiter waiter, Slot* slot, LeafHeader* leaf, out PageLoad? load, out Exception? error)
+    private AcquireStep Claim(PageWaiter waiter, Slot* slot, LeafHeader* leaf, PageLoad load, out Exception? error)
     {
-        load = null;
         error = null;
-        if (waiter.IsInternal)
-        {
-            StateWord.UnlockList(slot);
-            _core.PageTables.Leave(leaf);
-            error = Throw.MakeTruncated(this, waiter.Page);
-            return AcquireStep.Failed;
-        }
-
         if (!TryClaimSlot(slot, waiter.Page))
         {
             StateWord.UnlockList(slot);
             _core.PageTables.Leave(leaf);
+
+            // Pins on pages that were truncated away hold heads without frames, so heads may be short while frames are not.
+            if (_core.Reclaimer.Evict(1) > 0)
+            {
+                return AcquireStep.Again;
+            }
+
+            waiter.NeedsHead = true;
             return QueueForMetadata(waiter);
         }
 
@@ -398,7 +429,6 @@ public sealed unsafe partial class Mapping
         waiter.Arm();
 
         // All that the load needs is taken now: once the lock is free, the waiter may go its own way.
-        load = _core.Loads.RentSingle();
         load.Prepare(this, slot, waiter.Page, waiter, waiter.ReservedFrame);
         waiter.ReservedFrame = 0;
         StateWord.UnlockList(slot);

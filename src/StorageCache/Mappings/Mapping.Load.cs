@@ -37,7 +37,7 @@ public sealed unsafe partial class Mapping
     {
         _core.Counters.WaitedForFrame();
         _core.FrameQueue.Enqueue(waiter);
-        _core.Reclaimer.Kick();
+        _core.Reclaimer.Call();
         _core.FrameQueue.Pump();
     }
 
@@ -157,10 +157,9 @@ public sealed unsafe partial class Mapping
 
     /// <summary>Ends a load for which no frame came in time. Everybody who stands in line for the page gets to know: each of them
     /// would otherwise wait for the same frame all over again, one after the other.</summary>
-    internal void AbandonLoad(PageLoad load, TimeSpan waited)
+    internal void AbandonLoad(PageLoad load)
     {
         Slot* slot = load.SlotAt(0);
-        long page = load.FirstPage;
         _core.Loads.Return(load);
         ReadyChain ready = default;
         StateWord.LockList(slot);
@@ -170,7 +169,7 @@ public sealed unsafe partial class Mapping
         {
             var next = (PageWaiter?)waiter.Next;
             Unlink(slot, head, waiter);
-            if (waiter.TryResume(WaitOutcome.Failed, Throw.MakeCacheFull(this, page, waited)))
+            if (waiter.TryResume(WaitOutcome.Failed))
             {
                 ready.Add(waiter);
             }
@@ -228,13 +227,17 @@ public sealed unsafe partial class Mapping
         Slot* slot = load.SlotAt(0);
         long page = load.FirstPage;
         ReadyChain ready = default;
+
+        // What has to be made is made before the lock is taken: an error, and, if the device may come back to the request, another.
+        Exception failure = Throw.MakeReadFailed(this, page, error);
+        PageLoad? another = load.IsForsaken ? _core.Loads.RentSingle() : null;
         StateWord.LockList(slot);
         BufferHead* head = HeadOf(slot);
         PageWaiter? waiter = FirstWaiter(head);
         if (waiter is not null && ReferenceEquals(waiter, load.Issuer) && waiter.Ticket == load.IssuerTicket)
         {
             Unlink(slot, head, waiter);
-            if (waiter.TryResume(WaitOutcome.Failed, Throw.MakeReadFailed(this, page, error)))
+            if (waiter.TryResume(WaitOutcome.Failed, failure))
             {
                 ready.Add(waiter);
             }
@@ -249,28 +252,35 @@ public sealed unsafe partial class Mapping
 
         if (waiter is not null)
         {
-            if (load.IsForsaken)
+            PageLoad next = another ?? load;
+            if (another is null)
             {
-                // Its device may come back to it; the next try is another request.
-                PageLoad next = _core.Loads.RentSingle();
-                next.Prepare(this, slot, page, waiter, load.FrameAt(0));
-                _core.Loads.Return(load);
-                load = next;
+                load.SetIssuer(waiter);
             }
             else
             {
-                load.SetIssuer(waiter);
+                another.Prepare(this, slot, page, waiter, load.FrameAt(0));
             }
 
             MoveToFront(head, waiter);
             StateWord.UnlockList(slot);
+            if (another is not null)
+            {
+                _core.Loads.Return(load);
+            }
+
             ready.Dispatch();
-            load.StartElsewhere();
+            next.StartElsewhere();
             return;
         }
 
         uint frame = load.FrameAt(0);
         _core.Loads.Return(load);
+        if (another is not null)
+        {
+            _core.Loads.Return(another);
+        }
+
         DetachWaiters(slot, ref ready);
         Unclaim(slot, ref ready);
         _core.DropFrame(frame);

@@ -59,6 +59,9 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     public bool IsForBreak => false;
 
     /// <inheritdoc/>
+    public bool CanUseFrame => true;
+
+    /// <inheritdoc/>
     public long FrameDeadline { get; set; }
 
     /// <inheritdoc/>
@@ -165,7 +168,7 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     }
 
     /// <inheritdoc/>
-    public void OnFrameTimeout(TimeSpan waited, long ticket) => Mapping.AbandonLoad(this, waited);
+    public void OnFrameTimeout(long ticket) => Mapping.AbandonLoad(this);
 
     /// <inheritdoc/>
     protected override void OnCompleted(int bytesTransferred, IOException? error) =>

@@ -51,6 +51,9 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     /// <summary>Whether the page was made for this acquisition and holds nothing that anybody knows of.</summary>
     public bool IsFresh { get; set; }
 
+    /// <summary>Whether the waiter was queued for a frame because it found no buffer head.</summary>
+    public bool NeedsHead { get; set; }
+
     /// <summary>A frame handed over while the waiter stood in the frame queue; zero for none.</summary>
     public uint ReservedFrame { get; set; }
 
@@ -68,6 +71,9 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
 
     /// <inheritdoc/>
     public bool IsForBreak { get; set; }
+
+    /// <inheritdoc/>
+    public bool CanUseFrame => !NeedsHead || Mapping.Core.Heads.HasRoom;
 
     /// <inheritdoc/>
     public long FrameDeadline { get; set; }
@@ -95,6 +101,7 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
         FrameDeadline = 0;
         IsFresh = false;
         IsForBreak = false;
+        NeedsHead = false;
         Slot = null;
         Prepare(timeout, token);
     }
@@ -142,10 +149,10 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     }
 
     /// <inheritdoc/>
-    public void OnFrameTimeout(TimeSpan waited, long ticket)
+    public void OnFrameTimeout(long ticket)
     {
         // It may have left the queue meanwhile and wait for something else.
-        if (TryResume(ticket, WaitOutcome.Failed, Throw.MakeCacheFull(Mapping, Page, waited)))
+        if (TryResume(ticket, WaitOutcome.Failed))
         {
             Dispatch();
         }

@@ -6,11 +6,20 @@ internal interface IReclaimer
     /// <summary>Evicts up to <paramref name="wanted"/> pages on the calling thread, looking at a bounded number. Returns how many.</summary>
     int Evict(int wanted);
 
-    /// <summary>Wakes the background eviction if free frames are getting few.</summary>
+    /// <summary>Frames that the background eviction has looked at, at most: it may have found enough before.</summary>
+    long Looked { get; }
+
+    /// <summary>Wakes the background eviction if free frames are getting few, unless it has just tried in vain.</summary>
     void Balance();
 
-    /// <summary>Wakes the background eviction.</summary>
+    /// <summary>Wakes the background eviction: something may have come free, or can be evicted now.</summary>
     void Kick();
+
+    /// <summary>
+    /// Tells the background eviction that somebody waits for a frame. If it has tried in vain, several times, it sees to their
+    /// patience, and tries again when its rest ends.
+    /// </summary>
+    void Call();
 
     /// <summary>Reference bits that a page starts with.</summary>
     /// <param name="shadow">The shadow entry of its last eviction; zero for none.</param>

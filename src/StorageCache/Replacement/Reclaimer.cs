@@ -14,7 +14,18 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
 {
     private const int FramesPerStep = 16;
     private const int DirectStepsAtMost = 32;
-    private static readonly TimeSpan s_starvedPause = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>Frames looked at before somebody's patience is looked at again.</summary>
+    private const int FramesPerSlice = 1 << 16;
+
+    /// <summary>Turns in vain after which those who come to ask for frames do not cause another.</summary>
+    private const int PatientTurns = 3;
+
+    /// <summary>A turn in vain is followed by a rest of at least so many times its length.</summary>
+    private const int RestsPerTurn = 8;
+
+    private const int ShortestRestMilliseconds = 2;
+    private const int LongestDoublings = 4;
 
     private readonly CacheCore _core;
     private readonly AutoResetEvent _wake = new(false);
@@ -23,6 +34,9 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     private uint _hand;
     private uint _evictionSequence;
     private int _kicked;
+    private int _turnsInVain;
+    private long _restEnd;
+    private long _looked;
     private volatile bool _stopping;
 
     public Reclaimer(CacheCore core, TPolicy policy)
@@ -38,6 +52,15 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
 
     private bool HasWork => _core.FrameQueue.Count > 0 || _core.Frames.Excess > 0;
 
+    /// <summary>
+    /// Whether turns have brought nothing lately: everything is latched, pinned or dirty. A release of a latch or pin does not
+    /// look at who waits for frames (that would cost every hit), so the next turn comes by the clock.
+    /// </summary>
+    private bool IsResting => Volatile.Read(ref _turnsInVain) >= PatientTurns && Environment.TickCount64 < Volatile.Read(ref _restEnd);
+
+    /// <inheritdoc/>
+    public long Looked => Volatile.Read(ref _looked);
+
     /// <inheritdoc/>
     public void Start() => _thread.Start();
 
@@ -50,20 +73,26 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         {
             _thread.Join();
         }
-
     }
 
     /// <inheritdoc/>
     public void Balance()
     {
-        if (_core.Frames.Available < LowWatermark)
+        if (_core.Frames.Available < LowWatermark && !IsResting)
         {
-            Kick();
+            Call();
         }
     }
 
     /// <inheritdoc/>
     public void Kick()
+    {
+        Volatile.Write(ref _turnsInVain, 0);
+        Call();
+    }
+
+    /// <inheritdoc/>
+    public void Call()
     {
         if (Volatile.Read(ref _kicked) == 0 && Interlocked.Exchange(ref _kicked, 1) == 0 && !_stopping)
         {
@@ -90,19 +119,58 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     }
 
     /// <inheritdoc/>
-    public int Evict(int wanted) => Sweep(wanted, DirectStepsAtMost * FramesPerStep, out _);
+    public int Evict(int wanted)
+    {
+        bool sawDirty = false;
+        int evicted = Sweep(wanted, DirectStepsAtMost * FramesPerStep, ref sawDirty);
+        if (evicted > 0 && Volatile.Read(ref _turnsInVain) != 0)
+        {
+            Volatile.Write(ref _turnsInVain, 0);
+        }
+
+        return evicted;
+    }
 
     private void Run()
     {
         while (!_stopping)
         {
-            _wake.WaitOne(HasWork ? s_starvedPause : Timeout.InfiniteTimeSpan);
+            _wake.WaitOne(Rest());
             Interlocked.Exchange(ref _kicked, 0);
-            if (!_stopping)
+            _core.FrameQueue.Pump();
+            _core.FrameQueue.ExpireDue();
+            if (!_stopping && !IsResting)
             {
                 Refill();
             }
         }
+    }
+
+    /// <summary>
+    /// How long to sleep: until there is something to do, or the next turn is due, or somebody's patience ends.
+    /// </summary>
+    private TimeSpan Rest()
+    {
+        if (!HasWork)
+        {
+            return Timeout.InfiniteTimeSpan;
+        }
+
+        TimeSpan rest = TimeSpan.FromMilliseconds(Math.Max(1, _restEnd - Environment.TickCount64));
+        TimeSpan patience = _core.FrameQueue.Patience;
+        return patience < rest ? patience + TimeSpan.FromMilliseconds(1) : rest;
+    }
+
+    /// <summary>
+    /// Lets a rest follow on a turn: longer from turn to turn, if they are in vain, and in proportion to what a turn takes.
+    /// </summary>
+    private void EndTurn(long began)
+    {
+        long now = Environment.TickCount64;
+        int turns = Math.Min(_turnsInVain + 1, PatientTurns + LongestDoublings);
+        Volatile.Write(ref _turnsInVain, turns);
+        long rest = (long)ShortestRestMilliseconds << Math.Max(0, turns - PatientTurns);
+        Volatile.Write(ref _restEnd, now + Math.Max(rest, (now - began) * RestsPerTurn));
     }
 
     /// <summary>Evicts until enough frames are free, or a whole turn of the clock in both bits has brought nothing.</summary>
@@ -114,8 +182,9 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             _core.Frames.RetireFree(Math.Min(_core.Frames.Excess, FramesPerStep));
 
             // No more than is missing: in a small cache a few steps more would empty it.
+            long began = Environment.TickCount64;
             long missing = HighWatermark - _core.Frames.Available + _core.FrameQueue.Count + _core.Frames.Excess;
-            int evicted = Sweep((int)Math.Clamp(missing, 1, FramesPerStep * 4), 3L * _core.Frames.HighWater, out bool sawDirty);
+            int evicted = Turn((int)Math.Clamp(missing, 1, FramesPerStep * 4), out bool sawDirty);
             if (sawDirty && (evicted == 0 || _core.WriteBack.IsAboveBackground))
             {
                 _core.WriteBack.Kick(urgent: true);
@@ -126,14 +195,37 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             if (evicted == 0)
             {
                 // Everything is latched, pinned or on its way to the device; writes that complete kick us again.
+                EndTurn(began);
                 return;
             }
+
+            Volatile.Write(ref _turnsInVain, 0);
         }
     }
 
-    private int Sweep(int wanted, long looksAtMost, out bool sawDirty)
+    /// <summary>
+    /// Goes round three times at most, until something has been evicted. Of a large cache that takes a while, so it looks up in
+    /// between: at those whose patience ends, and at the end of the cache.
+    /// </summary>
+    private int Turn(int wanted, out bool sawDirty)
     {
         sawDirty = false;
+        int evicted = 0;
+        long left = 3L * _core.Frames.HighWater;
+        while (left > 0 && evicted == 0 && !_stopping)
+        {
+            long slice = Math.Min(left, FramesPerSlice);
+            evicted = Sweep(wanted, slice, ref sawDirty);
+            Volatile.Write(ref _looked, _looked + slice);
+            left -= slice;
+            _core.FrameQueue.ExpireDue();
+        }
+
+        return evicted;
+    }
+
+    private int Sweep(int wanted, long looksAtMost, ref bool sawDirty)
+    {
         int evicted = 0;
         uint frames = _core.Frames.HighWater;
         if (frames == 0)

@@ -12,7 +12,7 @@ internal enum WaitOutcome
     /// <summary>It should try again; it may still stand in the list.</summary>
     Retry,
 
-    /// <summary>What it waited for failed; <see cref="Waiter.Error"/> says how.</summary>
+    /// <summary>What it waited for failed; <see cref="Waiter.Error"/> says how, or no frame came in time.</summary>
     Failed,
 
     /// <summary>It was cancelled or its time is up; it may still stand in the list.</summary>

@@ -79,7 +79,7 @@ internal abstract class Waiter : IThreadPoolWorkItem
     /// <summary>Why the waiter was resumed.</summary>
     public WaitOutcome Outcome { get; private set; }
 
-    /// <summary>The failure behind <see cref="WaitOutcome.Failed"/>.</summary>
+    /// <summary>The failure behind <see cref="WaitOutcome.Failed"/>; null if it is that no frame came in time.</summary>
     public Exception? Error { get; private set; }
 
     /// <summary>The token that can cancel the wait.</summary>

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Replacement;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -50,6 +51,32 @@ public class CacheFullTests
         Assert.False(second.IsCompleted);
         pins[0].Dispose();
         (await second.InTime()).Dispose();
+        pins.Skip(1).ToList().ForEach(pin => pin.Dispose());
+    }
+
+    /// <remarks>R-4: rests lie between turns in vain, however many ask; a lower bound, so a slow machine does not matter.</remarks>
+    [Fact]
+    public async Task A_cache_full_of_pins_is_searched_at_intervals_only()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000, memory: TestCache.Smallest);
+        List<PagePin> pins = Fill(test);
+        Task<PageReadLease> reader = test.Mapping.ReadAsync(500).AsTask();
+        IReclaimer reclaimer = test.Cache.Core.Reclaimer;
+        long turn = 3 * test.Cache.Core.Frames.HighWater;
+        long before = reclaimer.Looked;
+        long start = Environment.TickCount64;
+        Wait.Until(() =>
+        {
+            Assert.Equal(0, test.Mapping.Prefetch(600, 1));
+            reclaimer.Call();
+            return reclaimer.Looked - before >= 20 * turn;
+        }, "twenty turns");
+
+        // The first three follow one another at once; then come 2, 4, 8 and 16 ms, and 32 ms before each further one.
+        Assert.InRange(Environment.TickCount64 - start, 300, long.MaxValue);
+        Assert.False(reader.IsCompleted);
+        pins[0].Dispose();
+        (await reader.InTime()).Dispose();
         pins.Skip(1).ToList().ForEach(pin => pin.Dispose());
     }
 
@@ -135,6 +162,59 @@ public class CacheFullTests
         pins.ForEach(pin => pin.Dispose());
         (await second.InTime()).Dispose();
         test.AssertSound();
+    }
+
+    [Fact]
+    public async Task A_miss_that_finds_no_head_evicts_a_page_for_its_head()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 2000, memory: TestCache.Smallest);
+        List<PagePin> pins = await PinHeadsAsync(test, test.Cache.Core.Heads.Capacity - 20);
+        for (int page = 0; page < 200; page++)
+        {
+            (await test.Mapping.ReadAsync(page).InTime()).Dispose();
+        }
+
+        Assert.True(test.Cache.Core.Heads.InUse >= test.Cache.Core.Heads.Capacity - 1);
+        Assert.Equal(0, test.Cache.GetStatistics().FrameWaits);
+        pins.ForEach(pin => pin.Dispose());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_miss_that_finds_no_head_waits_for_one_though_frames_are_free(bool comesFree)
+    {
+        TimeSpan timeout = comesFree ? Wait.Patience * 2 : TimeSpan.FromMilliseconds(80);
+        await using TestCache test = await TestCache.OpenAsync(pages: 2000, memory: TestCache.Smallest, frameTimeout: timeout);
+        List<PagePin> pins = await PinHeadsAsync(test, test.Cache.Core.Heads.Capacity);
+        Task<PageReadLease> reader = test.Mapping.ReadAsync(1).AsTask();
+        if (comesFree)
+        {
+            pins[0].Dispose();
+            (await reader.InTime()).Dispose();
+        }
+        else
+        {
+            await Assert.ThrowsAsync<CacheFullException>(() => reader.InTime());
+        }
+
+        Assert.Equal(1, test.Cache.GetStatistics().FrameWaits);
+        pins.Skip(comesFree ? 1 : 0).ToList().ForEach(pin => pin.Dispose());
+    }
+
+    /// <summary>Takes heads, and no frames, with pins on pages at the end of the file that are then truncated away.</summary>
+    private static async Task<List<PagePin>> PinHeadsAsync(TestCache test, int count)
+    {
+        List<PagePin> pins = [];
+        while (pins.Count < count)
+        {
+            long end = test.Mapping.PageCount;
+            int some = Math.Min(40, count - pins.Count);
+            pins.AddRange(Enumerable.Range(1, some).Select(i => test.Mapping.Pin(end - i)));
+            await test.Mapping.TruncateAsync((end - some) * 4096).InTime();
+        }
+
+        return pins;
     }
 
     private static List<PagePin> Fill(TestCache test)

@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -146,6 +147,51 @@ public class CloseTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => closing.InTime());
         test.Fill(1, 1);
         pin.Dispose();
+    }
+
+    [Fact]
+    public async Task One_who_joins_a_close_is_bound_by_its_own_token_only()
+    {
+        await using TestCache test = await TestCache.OpenAsync(frameTimeout: Timeout.InfiniteTimeSpan);
+        using CancellationTokenSource first = new();
+        using CancellationTokenSource second = new();
+        PagePin pin = test.Mapping.Pin(1);
+        Task closing = test.Mapping.CloseAsync(first.Token).AsTask();
+        Wait.Until(() => test.Mapping.State == MappingState.Closing, "the close to begin");
+        Task impatient = test.Mapping.CloseAsync(second.Token).AsTask();
+        Task patient = test.Mapping.CloseAsync().AsTask();
+
+        second.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient.InTime());
+        Assert.False(closing.IsCompleted);
+
+        first.Cancel();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => closing.InTime());
+        Assert.False(patient.IsCompleted);
+        pin.Dispose();
+        await patient.InTime();
+        Assert.Equal(MappingState.Closed, test.Mapping.State);
+    }
+
+    [Fact]
+    public async Task A_second_disposal_waits_for_the_first()
+    {
+        TestCache test = await TestCache.OpenAsync(frameTimeout: Timeout.InfiniteTimeSpan);
+        PagePin pin = test.Mapping.Pin(1);
+        Task first = test.Cache.DisposeAsync().AsTask();
+        Task second = test.Cache.DisposeAsync().AsTask();
+        Assert.False(second.IsCompleted);
+        pin.Dispose();
+        await second.InTime();
+        Assert.True(first.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public async Task A_device_that_is_open_cannot_be_created()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        await Assert.ThrowsAsync<BlockIOException>(() =>
+            test.Cache.OpenAsync(test.Device, new MappingOptions { Mode = MappingMode.CreateNew }).AsTask());
     }
 
     /// <summary>The head of a page that was truncated away under a pin lives as long as the pin, and so does its leaf.</summary>

@@ -15,6 +15,8 @@ internal sealed class RequeueingWaiter(Action onFrame) : IFrameWaiter
 
     public bool IsForBreak => true;
 
+    public bool CanUseFrame => true;
+
     public long FrameDeadline { get; set; }
 
     public long OnQueueing() => 0;
@@ -25,7 +27,7 @@ internal sealed class RequeueingWaiter(Action onFrame) : IFrameWaiter
         return true;
     }
 
-    public void OnFrameTimeout(TimeSpan waited, long ticket)
+    public void OnFrameTimeout(long ticket)
     {
     }
 }

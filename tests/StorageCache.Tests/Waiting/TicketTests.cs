@@ -58,7 +58,7 @@ public class TicketTests
         Assert.True(second.IsArmed);
         Assert.True(second.IsQueuedForFrame);
         Assert.False(second.OnFrame(1, second.FrameTicket - 1));
-        second.OnFrameTimeout(TimeSpan.Zero, second.FrameTicket - 1);
+        second.OnFrameTimeout(second.FrameTicket - 1);
         Assert.True(second.IsArmed);
         test.Cache.Core.FrameQueue.Remove(second);
         Assert.True(second.TryResume(WaitOutcome.Aborted));
