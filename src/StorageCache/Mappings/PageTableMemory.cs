@@ -211,7 +211,10 @@ internal sealed unsafe class PageTableMemory
     /// <summary>Gives back a node without children that was cut from its tree.</summary>
     public void FreeNode(NodeHeader* node)
     {
-        _nodeHeaders.Free(_nodeHeaders.IndexOf(node));
+        // What is no longer charged must not stay in memory either. A walk that is late reads zeros: nothing hangs there.
+        uint index = _nodeHeaders.IndexOf(node);
+        _entries.Discard(index * (long)PageTable.NodeEntryBytes, PageTable.NodeEntryBytes);
+        _nodeHeaders.Free(index);
         _budget.Release(NodeBytes);
         Interlocked.Decrement(ref _nodes);
     }
