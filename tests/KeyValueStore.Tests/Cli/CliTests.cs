@@ -181,7 +181,7 @@ public class CliTests
     {
         using TemporaryDirectory directory = new();
         string store = directory.File();
-        using Process process = Kv.Start(["put", "a", "--store", store]);
+        using Process process = Kv.StartInterruptible(["put", "a", "--store", store]);
         await process.StandardInput.WriteAsync(new string('x', 200_000));
         await process.StandardInput.FlushAsync();
         for (int i = 0; i < 200 && !(File.Exists(store) && new FileInfo(store).Length >= 8192); i++)

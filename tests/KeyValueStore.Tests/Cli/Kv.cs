@@ -28,6 +28,10 @@ internal static class Kv
 
     public static Process Start(string[] arguments) => Start(new ProcessStartInfo("dotnet", [s_path, .. arguments]));
 
+    /// <summary>Starts a command that can be interrupted although the tests themselves may have been started with interrupts ignored, as a shell's background jobs are.</summary>
+    public static Process StartInterruptible(string[] arguments) =>
+        Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", s_path, .. arguments]));
+
     /// <summary>Sends a signal to a process.</summary>
     public static void Signal(Process process, string signal) =>
         RunTool("kill", "-" + signal, process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
