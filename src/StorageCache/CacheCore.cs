@@ -6,6 +6,7 @@ using StorageCache.Frames;
 using StorageCache.Mappings;
 using StorageCache.Platform;
 using StorageCache.Protection;
+using StorageCache.ReadAhead;
 using StorageCache.Replacement;
 using StorageCache.Waiting;
 using StorageCache.Writeback;
@@ -112,6 +113,10 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Frames that the memory limit has room for, with their metadata.</summary>
     public int FrameCapacity { get; private set; }
+
+    /// <summary>How far sequential readers are read ahead of.</summary>
+    public ReadAheadLimits ReadAheadLimits =>
+        new((int)Math.Min(Options.ReadAheadLimit / PageSize, Math.Max(SequentialStream.FirstWindow, FrameCapacity / 16)), FrameCapacity / 4);
 
     /// <summary>The least memory limit for a page size, in bytes.</summary>
     public static long LeastMemory(int pageSize) => Overhead(LeastFrames) + (LeastFrames * (long)BytesPerFrame(pageSize));

@@ -9,9 +9,18 @@ public sealed class MappingOptions
     /// <summary>Whether the file is only read. Write leases and changes of length are refused. Default: false.</summary>
     public bool ReadOnly { get; init; }
 
+    /// <summary>How the pages will be read, which decides what is read ahead; see <see cref="Mapping.AccessPattern"/>. Default: <see cref="AccessPattern.Normal"/>.</summary>
+    public AccessPattern AccessPattern { get; init; }
+
     /// <summary>
     /// Whether other processes (and other caches) are kept out by an advisory lock on the file for as long as the mapping
     /// is open: by an exclusive lock, or by a shared one if <see cref="ReadOnly"/>. Default: true.
     /// </summary>
     public bool Exclusive { get; init; } = true;
+
+    /// <summary>Checks an access pattern.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
+    internal static AccessPattern Check(AccessPattern value, string name) => Enum.IsDefined(value)
+        ? value
+        : throw new ArgumentOutOfRangeException(name, value, $"The access pattern is {value}; allowed: Normal, Sequential, Random.");
 }

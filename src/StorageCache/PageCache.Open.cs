@@ -30,6 +30,7 @@ public sealed partial class PageCache
             throw new ArgumentOutOfRangeException(nameof(options), options.Mode, $"MappingOptions.Mode is {options.Mode}; allowed: Open, OpenOrCreate, CreateNew.");
         }
 
+        MappingOptions.Check(options.AccessPattern, $"{nameof(options)}.{nameof(options.AccessPattern)}");
         if (options.ReadOnly && options.Mode == MappingMode.CreateNew)
         {
             throw new ArgumentException("MappingOptions.ReadOnly does not go with MappingMode.CreateNew.", nameof(options));
@@ -76,7 +77,7 @@ public sealed partial class PageCache
                     throw Throw.MakeLocked(device.Name);
                 }
 
-                Mapping mapping = Register(device, device.Identity, options.ReadOnly, ownsDevice: true);
+                Mapping mapping = Register(device, device.Identity, options.ReadOnly, ownsDevice: true, options.AccessPattern);
                 _files.Add(device.Identity, mapping);
                 return (mapping, null);
             }
@@ -93,7 +94,7 @@ public sealed partial class PageCache
     /// disposes of the device after the mapping is closed.
     /// </summary>
     /// <param name="device">The device; its alignment divides the page size.</param>
-    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/> has an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
+    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/> and <see cref="MappingOptions.AccessPattern"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
     /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
@@ -102,6 +103,7 @@ public sealed partial class PageCache
     {
         ArgumentNullException.ThrowIfNull(device);
         options ??= new MappingOptions();
+        MappingOptions.Check(options.AccessPattern, $"{nameof(options)}.{nameof(options.AccessPattern)}");
         if (device.Alignment <= 0 || PageSize % device.Alignment != 0)
         {
             throw new ArgumentException($"The page size ({PageSize} bytes) is not a multiple of the alignment of '{device.Name}' ({device.Alignment} bytes).", nameof(device));
@@ -115,7 +117,7 @@ public sealed partial class PageCache
                 ThrowIfDisposed();
                 if (!_devices.TryGetValue(device, out Mapping? open))
                 {
-                    Mapping mapping = Register(device, identity: null, options.ReadOnly || device.IsReadOnly, ownsDevice: false);
+                    Mapping mapping = Register(device, identity: null, options.ReadOnly || device.IsReadOnly, ownsDevice: false, options.AccessPattern);
                     _devices.Add(device, mapping);
                     return mapping;
                 }
@@ -228,10 +230,11 @@ public sealed partial class PageCache
         return FileBlockDevice.Open(path, mode, options.ReadOnly, PageSize, _engine);
     }
 
-    private Mapping Register(IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice)
+    private Mapping Register(IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice, AccessPattern pattern)
     {
         int number = _core.Register(number => new Mapping(_core, number, device, identity, isReadOnly, ownsDevice));
         Mapping mapping = _core.MappingAt(number)!;
+        mapping.AccessPattern = pattern;
         mapping.AddOpen();
         return mapping;
     }

@@ -22,6 +22,8 @@ public sealed partial class PageCache
             NewPages = _core.Counters.NewPages,
             Evictions = _core.Counters.Evictions,
             Refaults = _core.Counters.Refaults,
+            PrefetchedPages = _core.Counters.PrefetchedPages,
+            PrefetchedPagesUnused = _core.Counters.PrefetchedPagesUnused,
             Reads = _core.Counters.Reads,
             BytesRead = _core.Counters.BytesRead,
             Writes = _core.Counters.Writes,

@@ -31,6 +31,12 @@ public sealed class PageCacheOptions
     public int IoQueueDepth { get; init; } = 128;
 
     /// <summary>
+    /// The most that is read ahead of a sequential reader in one window, in bytes: 0 (nothing) to 64 MiB. Two windows may be under
+    /// way for a reader; in a small cache a window is at most a sixteenth of it. Default: 1 MiB.
+    /// </summary>
+    public long ReadAheadLimit { get; init; } = 1 << 20;
+
+    /// <summary>
     /// How long a lease is waited for when the call names no time-out; then <see cref="LatchTimeoutException"/>. Above
     /// zero and at most 24 days, or infinite. Default: infinite.
     /// </summary>
@@ -97,6 +103,7 @@ public sealed class PageCacheOptions
         Check(Enum.IsDefined(IoEngine), nameof(IoEngine), IoEngine, "Auto, Threads or IoUring");
         Check(IoThreads is >= 1 and <= 256, nameof(IoThreads), IoThreads, "1 to 256 threads");
         Check(IoQueueDepth is >= 1 and <= 4096, nameof(IoQueueDepth), IoQueueDepth, "1 to 4096 requests");
+        Check(ReadAheadLimit is >= 0 and <= 64 << 20, nameof(ReadAheadLimit), ReadAheadLimit, "0 to 67108864 bytes (64 MiB)");
         CheckTimeout(LatchTimeout, nameof(LatchTimeout));
         CheckTimeout(FrameTimeout, nameof(FrameTimeout));
         Check(StealLimit >= 0, nameof(StealLimit), StealLimit, "0 or more");

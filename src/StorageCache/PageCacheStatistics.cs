@@ -21,6 +21,12 @@ public readonly record struct PageCacheStatistics
     /// <summary>Misses on pages that had been evicted only shortly before.</summary>
     public long Refaults { get; init; }
 
+    /// <summary>Pages whose reading began before they were asked for: by read-ahead, <see cref="Mapping.Prefetch"/> and read streams.</summary>
+    public long PrefetchedPages { get; init; }
+
+    /// <summary>Pages of these that were evicted before anybody had read them.</summary>
+    public long PrefetchedPagesUnused { get; init; }
+
     /// <summary>Read requests completed by devices; one may bring a run of pages.</summary>
     public long Reads { get; init; }
 

@@ -9,6 +9,7 @@ internal sealed class CacheReads : IAsyncDisposable
     private readonly Mapping _mapping;
     private readonly StampedFile _file;
     private int _seed;
+    private long _next;
 
     private CacheReads(PageCache cache, Mapping mapping, StampedFile file)
     {
@@ -68,6 +69,22 @@ internal sealed class CacheReads : IAsyncDisposable
             long page = random.NextInt64(_file.Pages);
             using PageReadLease lease = _mapping.Read(page);
             StampedFile.Check(lease.Span, page);
+        }
+
+        return meter.Stop(reads, reads * StampedFile.PageSize);
+    }
+
+    /// <summary>Reads the pages in order, from where it stopped before, each on the calling thread.</summary>
+    public DiskFigures SequentialSync(TimeSpan duration)
+    {
+        long end = Environment.TickCount64 + (long)duration.TotalMilliseconds;
+        DiskMeter meter = new();
+        long reads = 0;
+        for (; (reads & 63) != 0 || Environment.TickCount64 < end; reads++)
+        {
+            using PageReadLease lease = _mapping.Read(_next);
+            StampedFile.Check(lease.Span, _next);
+            _next = (_next + 1) % _file.Pages;
         }
 
         return meter.Stop(reads, reads * StampedFile.PageSize);

@@ -9,13 +9,17 @@ internal sealed class MissWorkload : IWorkload
 {
     private const int FilePerCache = 16;
 
+    private const int RandomAccessDepth = 32;
+    private const int SequentialBlock = 1 << 20;
+    private const int SequentialDepth = 4;
+
     private static readonly int[] s_depths = [8, 32, 64, 128];
 
     /// <inheritdoc/>
     public string Name => "miss";
 
     /// <inheritdoc/>
-    public string Description => "random reads of a file 16 times the cache, at several depths, beside fio on the same file";
+    public string Description => "random reads of a file 16 times the cache, at several depths, and sequential ones, beside fio and RandomAccess on the same file";
 
     /// <inheritdoc/>
     public async Task RunAsync(WorkloadContext context)
@@ -54,11 +58,19 @@ internal sealed class MissWorkload : IWorkload
                 }
             }
 
+            DiskFigures randomAccess = await RandomAccessReads.RunAsync(file, RandomAccessDepth, duration, seed: round * RandomAccessDepth);
+            Note(samples, "miss.qd32.randomaccess_iops", randomAccess.PerSecond);
+            Note(samples, "miss.qd32.randomaccess_cpu_us", randomAccess.CpuMicroseconds);
+            DiskFigures sequential = reads.SequentialSync(duration);
+            Note(samples, "miss.sequential.mb_per_second", sequential.MegabytesPerSecond);
+            Note(samples, "miss.sequential.cpu_us", sequential.CpuMicroseconds);
             DiskFigures one = reads.RandomSync(duration);
             Note(samples, "miss.qd1.latency_us", one.LatencyMicroseconds);
             Note(samples, "miss.qd1.cpu_us", one.CpuMicroseconds);
             if (Fio.IsInstalled)
             {
+                DiskFigures fioSequential = Fio.Run(file.Path, file.Length, "read", SequentialBlock, SequentialDepth, duration);
+                Note(samples, "miss.sequential.fio_mb_per_second", fioSequential.MegabytesPerSecond);
                 DiskFigures fio = Fio.Run(file.Path, file.Length, "randread", StampedFile.PageSize, 1, duration);
                 Note(samples, "miss.qd1.fio_latency_us", fio.LatencyMicroseconds);
                 Note(samples, "miss.qd1.fio_cpu_us", fio.CpuMicroseconds);
@@ -72,8 +84,14 @@ internal sealed class MissWorkload : IWorkload
     {
         foreach ((string name, RoundSamples values) in samples)
         {
-            report.Add(name, values, name.EndsWith("iops", StringComparison.Ordinal) ? "1/s" : name.EndsWith("bytes", StringComparison.Ordinal) ? "bytes" : "us");
+            report.Add(name, values, UnitOf(name));
         }
+
+        report.Add(
+            "miss.qd32.cpu_ratio_randomaccess_to_ours",
+            RoundSamples.Ratio(samples["miss.qd32.randomaccess_cpu_us"], samples["miss.qd32.cpu_us"]),
+            "ratio",
+            Target.AtLeast(3));
 
         if (!Fio.IsInstalled)
         {
@@ -91,8 +109,21 @@ internal sealed class MissWorkload : IWorkload
                 depth >= 32 ? Target.AtMost(1.5) : null);
         }
 
+        report.Add(
+            "miss.sequential.ratio_to_fio",
+            RoundSamples.Ratio(samples["miss.sequential.mb_per_second"], samples["miss.sequential.fio_mb_per_second"]),
+            "ratio",
+            Target.AtLeast(0.92));
         report.Add("miss.qd1.latency_ratio_to_fio", RoundSamples.Ratio(samples["miss.qd1.latency_us"], samples["miss.qd1.fio_latency_us"]), "ratio", Target.AtMost(1.15));
     }
+
+    private static string UnitOf(string name) => name[(name.LastIndexOf('_') + 1)..] switch
+    {
+        "second" => "MB/s",
+        "bytes" => "bytes",
+        "us" => "us",
+        _ => "1/s",
+    };
 
     private static void Note(Dictionary<string, RoundSamples> samples, string name, double value)
     {

@@ -8,8 +8,8 @@ namespace StorageCache.Buffers;
 /// </summary>
 /// <remarks>
 /// <code>
-///  63            32 31    28  27       26..25     24        23          22      21         20         19     18        17       16         15..0
-/// [ version         | spare | attached reference list-lock has-waiters pinned  protected  write-back dirty  up-to-date loading exclusive  shared count ]
+///  63     32 31  30 29         28   27       26..25    24        23          22     21        20         19    18         17      16        15..0
+/// [ version | spare prefetched mark attached reference list-lock has-waiters pinned protected write-back dirty up-to-date loading exclusive shared count ]
 /// </code>
 /// The version moves whenever the content or the frame may have changed: at the end of a load, at the release of an
 /// exclusive latch, at eviction and truncation (B-2). It wraps after 2^32 changes; an optimistic read would have to
@@ -56,11 +56,20 @@ internal static unsafe class StateWord
     /// <summary>Referenced in an earlier round of the clock, or soon after it had been evicted.</summary>
     public const ulong Hot = 1UL << 26;
 
-    /// <summary>Both reference bits.</summary>
-    public const ulong ReferenceMask = Referenced | Hot;
+    /// <summary>Read ahead of use, and not seen in use by the clock hand since: its first use is no second one.</summary>
+    public const ulong Prefetched = 1UL << 29;
+
+    /// <summary>All that the replacement policy decides on.</summary>
+    public const ulong ReferenceMask = Referenced | Hot | Prefetched;
 
     /// <summary><see cref="Slot.Head"/> is the index of a buffer head (and not a shadow entry).</summary>
     public const ulong Attached = 1UL << 27;
+
+    /// <summary>
+    /// The read-ahead mark: whoever comes to the page takes it off, and has the next window read. It refuses a latch or pin at first
+    /// try as a waiter does, so that pages without it, which is all that are hit twice, pay nothing for it (RA-1).
+    /// </summary>
+    public const ulong ReadAheadMark = 1UL << 28;
 
     /// <summary>One step of the version.</summary>
     public const ulong VersionOne = 1UL << 32;
@@ -71,8 +80,9 @@ internal static unsafe class StateWord
     /// <summary>Set in the count only by a release of a latch that nobody held.</summary>
     private const ulong SharedUnderflow = 1 << 15;
 
-    private const ulong ReadRefused = Exclusive | HasWaiters | SharedMax;
-    private const ulong WriteRefused = Exclusive | HasWaiters | Protected | SharedMask;
+    private const ulong ReadRefused = Exclusive | HasWaiters | ReadAheadMark | SharedMax;
+    private const ulong UpgradeRefused = Exclusive | HasWaiters | Protected | SharedMask;
+    private const ulong WriteRefused = UpgradeRefused | ReadAheadMark;
 
     /// <summary>Reads the word with acquire semantics: what is read after it is not older.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,7 +130,7 @@ internal static unsafe class StateWord
     public static bool TryLockExclusiveIfUnchanged(Slot* slot, ulong expected)
     {
         ulong state = Load(slot);
-        while (IsUnchanged(expected, state) && (state & WriteRefused) == 0)
+        while (IsUnchanged(expected, state) && (state & UpgradeRefused) == 0)
         {
             ulong seen = Interlocked.CompareExchange(ref slot->State, state | Exclusive | Referenced, state);
             if (seen == state)
@@ -183,6 +193,10 @@ internal static unsafe class StateWord
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsReadable(ulong state) => (state & (UpToDate | Exclusive)) == UpToDate;
 
+    /// <summary>Whether a look-up may hand the page out to be read without a latch, and has nothing else to do about it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool IsReadableAtOnce(ulong state) => (state & (UpToDate | Exclusive | ReadAheadMark)) == UpToDate;
+
     /// <summary>Whether what was read between the two states is what the page held throughout.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsUnchanged(ulong before, ulong after)
@@ -199,7 +213,7 @@ internal static unsafe class StateWord
     }
 
     /// <summary>
-    /// Sees that the pinned bit of a page that is up to date, and whose list lock is free, is set. Returns the word with
+    /// Sees that the pinned bit of a page that is up to date and unmarked, and whose list lock is free, is set. Returns the word with
     /// it, or 0 where that cannot be had at once.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -207,7 +221,7 @@ internal static unsafe class StateWord
     {
         const ulong Wanted = UpToDate | Pinned | Referenced;
         ulong state = Load(slot);
-        return (state & (Wanted | ListLock)) == Wanted ? state : TrySetPinned(slot, state);
+        return (state & (Wanted | ListLock | ReadAheadMark)) == Wanted ? state : TrySetPinned(slot, state);
     }
 
     /// <summary>
@@ -233,6 +247,9 @@ internal static unsafe class StateWord
 
     /// <summary>Clears bits; returns the word as it was before.</summary>
     public static ulong Clear(Slot* slot, ulong bits) => Interlocked.And(ref slot->State, ~bits);
+
+    /// <summary>Takes the read-ahead mark off. Returns whether it was there; of several who come at once, one sees it.</summary>
+    public static bool TakeMark(Slot* slot) => (Load(slot) & ReadAheadMark) != 0 && (Clear(slot, ReadAheadMark) & ReadAheadMark) != 0;
 
     /// <summary>Replaces the word if it is still <paramref name="expected"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -300,7 +317,7 @@ internal static unsafe class StateWord
     private static ulong TrySetPinned(Slot* slot, ulong state)
     {
         ulong pinned = state | Pinned | Referenced;
-        return (state & (UpToDate | ListLock)) == UpToDate && TryChange(slot, state, pinned) ? pinned : 0;
+        return (state & (UpToDate | ListLock | ReadAheadMark)) == UpToDate && TryChange(slot, state, pinned) ? pinned : 0;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -18,6 +18,10 @@ internal sealed class CacheCounters
 
     public long Refaults => Volatile.Read(ref _cells.Refaults);
 
+    public long PrefetchedPages => Volatile.Read(ref _cells.PrefetchedPages);
+
+    public long PrefetchedPagesUnused => Volatile.Read(ref _cells.PrefetchedPagesUnused);
+
     public long Reads => Volatile.Read(ref _cells.Reads);
 
     public long Writes => Volatile.Read(ref _cells.Writes);
@@ -55,6 +59,10 @@ internal sealed class CacheCounters
     public void Evicted() => Interlocked.Increment(ref _cells.Evictions);
 
     public void Refaulted() => Interlocked.Increment(ref _cells.Refaults);
+
+    public void Prefetched(int pages) => Interlocked.Add(ref _cells.PrefetchedPages, pages);
+
+    public void PrefetchedInVain() => Interlocked.Increment(ref _cells.PrefetchedPagesUnused);
 
     public void Read(long bytes)
     {
@@ -102,6 +110,8 @@ internal sealed class CacheCounters
         public long NewPages;
         public long Evictions;
         public long Refaults;
+        public long PrefetchedPages;
+        public long PrefetchedPagesUnused;
         public long Reads;
         public long BytesRead;
         public long Writes;

@@ -45,16 +45,24 @@ public sealed unsafe partial class Mapping
     public bool TryReadOptimistic(long page, out OptimisticRead read)
     {
         ReadableSlot found = FindReadable(page);
-        if (found.Slot != null)
+        if (found.Slot == null)
         {
-            read = new OptimisticRead(this, found);
-            return true;
+            Throw.IfNegativePage(page);
+            if (MeetMark(page))
+            {
+                found = FindReadable(page);
+            }
+
+            // A page that is not readable at this moment is exclusively latched or absent: there is nothing to try harder.
+            if (found.Slot == null)
+            {
+                read = default;
+                return false;
+            }
         }
 
-        // A page that is not readable at this moment is exclusively latched or absent: there is nothing to try harder.
-        Throw.IfNegativePage(page);
-        read = default;
-        return false;
+        read = new OptimisticRead(this, found);
+        return true;
     }
 
     /// <summary>Begins an optimistic read of a page, once the page is in memory and not exclusively latched. Completes synchronously if the page can be had at once.</summary>
@@ -122,7 +130,7 @@ public sealed unsafe partial class Mapping
         if (slot != null)
         {
             ulong state = StateWord.Load(slot);
-            if (StateWord.IsReadable(state))
+            if (StateWord.IsReadableAtOnce(state))
             {
                 if ((state & StateWord.Referenced) == 0)
                 {

@@ -132,11 +132,17 @@ public sealed unsafe partial class Mapping
         }
 
         StateWord.LockList(slot);
+        bool isMarked = StateWord.TakeMark(slot);
         bool taken = (StateWord.Load(slot) & StateWord.UpToDate) != 0
             && (mode != WaitMode.Exclusive || (StateWord.Load(slot) & StateWord.Protected) == 0 || CanBreakNow())
             && TryTake(slot, mode, self: null);
         StateWord.UnlockList(slot);
         _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        if (isMarked)
+        {
+            ReadAheadOfMark(page);
+        }
+
         if (!taken)
         {
             return false;
@@ -269,10 +275,17 @@ public sealed unsafe partial class Mapping
         {
             // Once it stands in line and the lock is free, the waiter may be resumed, and be somebody else's.
             long ticket = waiter.NextTicket;
+            long page = waiter.Page;
             bool isInternal = waiter.IsInternal;
+            bool isMarked = !isInternal && StateWord.TakeMark(slot);
             step = TakeOrJoin(waiter, slot);
             StateWord.UnlockList(slot);
             _core.PageTables.Leave(leaf);
+            if (isMarked)
+            {
+                ReadAheadOfMark(page);
+            }
+
             if (step == AcquireStep.Queued && !isInternal && IsGone && waiter.TryResume(ticket, WaitOutcome.Retry))
             {
                 // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile
@@ -394,7 +407,7 @@ public sealed unsafe partial class Mapping
     private AcquireStep Claim(PageWaiter waiter, Slot* slot, LeafHeader* leaf, PageLoad load, out Exception? error)
     {
         error = null;
-        if (!TryClaimSlot(slot, waiter.Page))
+        if (!TryClaimSlot(slot, waiter.Page, bits: 0))
         {
             StateWord.UnlockList(slot);
             _core.PageTables.Leave(leaf);
@@ -448,7 +461,10 @@ public sealed unsafe partial class Mapping
     /// Turns an absent page's slot to loading and gives it a head. The list lock is held; the visit to the leaf that the
     /// caller made becomes the head's if the head is new, and ends otherwise.
     /// </summary>
-    private bool TryClaimSlot(Slot* slot, long page)
+    /// <param name="slot">The page's slot.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="bits">State bits that the page starts with; if none, what the policy says of a page that is wanted.</param>
+    private bool TryClaimSlot(Slot* slot, long page, ulong bits)
     {
         ulong state = StateWord.Load(slot);
         Debug.Assert((state & (StateWord.UpToDate | StateWord.Loading | StateWord.SharedMask | StateWord.Exclusive)) == 0, "an absent page is not latched (B-1)");
@@ -460,7 +476,7 @@ public sealed unsafe partial class Mapping
                 return false;
             }
 
-            ulong reference = _core.Reclaimer.ReferenceAfterFault(shadow: slot->Head);
+            ulong reference = bits != 0 ? bits : _core.Reclaimer.ReferenceAfterFault(shadow: slot->Head);
             slot->Head = head;
             StateWord.Set(slot, StateWord.Attached | StateWord.Loading | reference);
         }
@@ -470,7 +486,7 @@ public sealed unsafe partial class Mapping
             BufferHead* head = HeadOf(slot);
             head->Lsn = 0;
             head->PrivateWord = 0;
-            StateWord.Set(slot, StateWord.Loading);
+            StateWord.Set(slot, StateWord.Loading | bits);
             _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
         }
 

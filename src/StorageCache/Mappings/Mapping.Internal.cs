@@ -38,7 +38,7 @@ public sealed unsafe partial class Mapping
     private bool TryAcquireNewNow(long page, out Slot* acquired)
     {
         acquired = null;
-        if (!TryClaimAhead(page, isNew: true, out Slot* slot, out uint frame) || slot == null)
+        if (!TryClaimNow(page, isNew: true, bits: 0, out Slot* slot, out uint frame) || slot == null)
         {
             return false;
         }
@@ -48,6 +48,58 @@ public sealed unsafe partial class Mapping
         StateWord.UnlockList(slot);
         _core.Counters.MadeNew();
         acquired = slot;
+        return true;
+    }
+
+    /// <summary>
+    /// Claims an absent page if a frame is free. Returns false if there is no room for it, or no such page; the slot is null if
+    /// somebody else has brought the page in meanwhile.
+    /// </summary>
+    /// <param name="page">The page.</param>
+    /// <param name="isNew">Whether the file is to be made long enough for the page, rather than the page refused.</param>
+    /// <param name="bits">State bits that the page starts with.</param>
+    /// <param name="claimed">Its slot.</param>
+    /// <param name="frame">A frame for it.</param>
+    private bool TryClaimNow(long page, bool isNew, ulong bits, out Slot* claimed, out uint frame)
+    {
+        claimed = null;
+        frame = _core.Frames.TryAllocate(forBreak: false);
+        _core.Reclaimer.Balance();
+        if (frame == 0)
+        {
+            return false;
+        }
+
+        Slot* slot = _table.Enter(page, create: true, out _);
+        if (slot == null)
+        {
+            _core.DropFrame(frame);
+            return false;
+        }
+
+        LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        ulong state = StateWord.LockList(slot);
+        bool isAbsent = (state & (StateWord.UpToDate | StateWord.Loading)) == 0;
+        if (!isAbsent || !TryClaimSlot(slot, page, bits))
+        {
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(leaf);
+            _core.DropFrame(frame);
+            return !isAbsent;
+        }
+
+        // As for every claim: see M-3.
+        Interlocked.MemoryBarrier();
+        if ((isNew ? !TryExtendNow(page) : page >= PageCount) || _state is MappingState.Closing or MappingState.Closed)
+        {
+            ReadyChain nobody = default;
+            Unclaim(slot, ref nobody);
+            _core.DropFrame(frame);
+            return false;
+        }
+
+        StateWord.UnlockList(slot);
+        claimed = slot;
         return true;
     }
 

@@ -25,6 +25,11 @@ public sealed unsafe partial class Mapping
         if (frame != 0)
         {
             load.SetFrame(frame);
+            if (!load.IsNew)
+            {
+                ReadAheadOfMiss(load.FirstPage);
+            }
+
             load.Start(isBlocking);
             return;
         }

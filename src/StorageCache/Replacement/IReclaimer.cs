@@ -6,6 +6,11 @@ internal interface IReclaimer
     /// <summary>Evicts up to <paramref name="wanted"/> pages on the calling thread, looking at a bounded number. Returns how many.</summary>
     int Evict(int wanted);
 
+    /// <summary>Evicts one page, if nothing holds it, and leaves no shadow entry. Returns whether it did.</summary>
+    /// <param name="slot">Its slot, whose leaf the caller keeps alive.</param>
+    /// <param name="onlyPassed">Whether only if it came in by read-ahead and has not been found in use since by the clock hand.</param>
+    unsafe bool TryEvict(Buffers.Slot* slot, bool onlyPassed);
+
     /// <summary>Frames that the background eviction has looked at, at most: it may have found enough before.</summary>
     long Looked { get; }
 
@@ -24,6 +29,9 @@ internal interface IReclaimer
     /// <summary>Reference bits that a page starts with.</summary>
     /// <param name="shadow">The shadow entry of its last eviction; zero for none.</param>
     ulong ReferenceAfterFault(uint shadow);
+
+    /// <summary>Reference bits of a page that is read ahead of use.</summary>
+    ulong ReferenceOfPrefetched { get; }
 
     /// <summary>Starts the background thread.</summary>
     void Start();

@@ -12,6 +12,9 @@ internal interface IReplacementPolicy
     /// <returns>Whether the page is to be evicted.</returns>
     bool ShouldEvict(ulong reference, out ulong next);
 
+    /// <summary>Reference bits of a page that is read ahead of use.</summary>
+    ulong OfPrefetched { get; }
+
     /// <summary>Reference bits of a page that was evicted and is wanted again.</summary>
     /// <param name="distance">How many pages have been evicted since.</param>
     /// <param name="capacity">How many frames the cache has.</param>

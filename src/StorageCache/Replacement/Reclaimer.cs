@@ -131,6 +131,19 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         return evicted;
     }
 
+    /// <inheritdoc/>
+    public ulong ReferenceOfPrefetched => _policy.OfPrefetched;
+
+    /// <inheritdoc/>
+    public bool TryEvict(Slot* slot, bool onlyPassed)
+    {
+        ulong state = StateWord.Load(slot);
+        return StateWord.IsEvictable(state)
+            && (!onlyPassed || (state & StateWord.Prefetched) != 0)
+            && StateWord.TryChange(slot, state, state | StateWord.Exclusive | StateWord.ListLock)
+            && TryRemove(slot, state, shadow: 0);
+    }
+
     private void Run()
     {
         while (!_stopping)
@@ -291,19 +304,40 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             return false;
         }
 
-        Mapping? mapping = slot->Head == owner && slot->Frame == frame ? _core.MappingAt(head->Mapping) : null;
-        if (mapping is null || ((state & StateWord.Pinned) != 0 && Volatile.Read(ref head->Pins) != 0))
+        if (slot->Head != owner || slot->Frame != frame)
         {
-            // Nobody can have come to wait: that takes the list lock.
-            StateWord.Clear(slot, StateWord.Exclusive | StateWord.ListLock);
+            Unlock(slot);
             return false;
         }
 
         uint sequence = Interlocked.Increment(ref _evictionSequence);
+        return TryRemove(slot, state, sequence == 0 ? 1 : sequence);
+    }
+
+    /// <summary>Takes a page out whose exclusive latch and list lock are held, if no pin holds it; frees both in any case.</summary>
+    private bool TryRemove(Slot* slot, ulong state, uint shadow)
+    {
+        BufferHead* head = _core.Heads[slot->Head];
+        Mapping? mapping = _core.MappingAt(head->Mapping);
+        if (mapping is null || ((state & StateWord.Pinned) != 0 && Volatile.Read(ref head->Pins) != 0))
+        {
+            Unlock(slot);
+            return false;
+        }
+
+        long page = head->Page;
         ReadyChain ready = default;
-        mapping.RemovePage(slot, sequence == 0 ? 1 : sequence, ref ready);
+        mapping.RemovePage(slot, shadow, ref ready);
         _core.Counters.Evicted();
+        if ((state & (StateWord.Prefetched | StateWord.Referenced)) == StateWord.Prefetched)
+        {
+            mapping.OnReadAheadWasted(page);
+        }
+
         ready.Dispatch();
         return true;
     }
+
+    /// <summary>Leaves a page where it is. Nobody can have come to wait: that takes the list lock.</summary>
+    private static void Unlock(Slot* slot) => StateWord.Clear(slot, StateWord.Exclusive | StateWord.ListLock);
 }

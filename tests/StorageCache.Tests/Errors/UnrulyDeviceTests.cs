@@ -25,7 +25,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(true)]
     public async Task A_read_that_throws_fails_with_what_was_thrown(bool isAsync)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         InvalidOperationException thrown = new("thrown by the device");
         _device.Instead = _ => throw thrown;
         PageReadException error = isAsync
@@ -44,7 +44,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task An_input_output_exception_is_passed_on_as_it_is()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         BlockIOException thrown = new("no", 28);
         _device.Instead = _ => throw thrown;
         PageReadException error = Assert.Throws<PageReadException>(() => mapping.Read(5));
@@ -56,7 +56,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task Those_behind_a_read_that_throws_get_their_own_try()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Inner.Write(5 * 4096, new byte[] { 5 });
         int reads = 0;
         using ManualResetEventSlim gate = new();
@@ -93,7 +93,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task A_prefetch_that_throws_is_narrowed()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Instead = request => request.Segments.Length > 1 ? throw new InvalidOperationException() : false;
         mapping.Prefetch(0, 8);
         Wait.Until(() => _cache.Core.Loads.InUse == 0, "the prefetch to end");
@@ -105,7 +105,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(5)]
     public async Task A_write_that_throws_leaves_its_pages_dirty(int pages)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         Fill(mapping, pages, 0x31);
         InvalidOperationException thrown = new();
         _device.Instead = request => request.Operation == BlockOperation.Write ? throw thrown : false;
@@ -125,7 +125,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task Writes_that_throw_do_not_end_the_background_write_back()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         Fill(mapping, 1, 1);
         int writes = 0;
         _device.Instead = request => request.Operation == BlockOperation.Write && Interlocked.Increment(ref writes) == 1 ? throw new InvalidOperationException() : false;
@@ -144,7 +144,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task A_sync_that_throws_is_a_failed_sync()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         Fill(mapping, 1, 1);
         InvalidOperationException thrown = new();
         _device.Instead = request => request.Operation == BlockOperation.Flush ? throw thrown : false;
@@ -159,7 +159,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(true)]
     public async Task A_length_that_throws_fails_the_flush_or_the_cut_and_nothing_else(bool inTheTask)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.FailsInTheTask = inTheTask;
         _device.SetLengthFault = new InvalidOperationException();
         await mapping.ExtendAsync(100 * 4096);
@@ -184,10 +184,10 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     public async Task A_device_that_does_not_say_how_long_it_is_cannot_be_opened()
     {
         _device.LengthFault = new InvalidOperationException();
-        IOException error = await Assert.ThrowsAsync<BlockIOException>(() => _cache.OpenAsync(_device).InTime());
+        IOException error = await Assert.ThrowsAsync<BlockIOException>(() => _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random }).InTime());
         Assert.Same(_device.LengthFault, error.InnerException);
         _device.LengthFault = null;
-        Assert.Equal(64, (await _cache.OpenAsync(_device).InTime()).PageCount);
+        Assert.Equal(64, (await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random }).InTime()).PageCount);
     }
 
     /// <remarks>I/O-5: a write transfers all of its bytes or fails.</remarks>
@@ -199,7 +199,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(int.MaxValue)]
     public async Task A_write_completed_short_or_long_has_failed(int bytes)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         Fill(mapping, 1, 0x44);
         _device.Instead = request =>
         {
@@ -226,7 +226,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(4097)]
     public async Task A_read_completed_with_an_impossible_count_has_failed(int bytes)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Instead = request =>
         {
             request.Complete(bytes);
@@ -240,7 +240,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task A_read_that_stops_before_the_end_of_the_device_has_failed()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Instead = request =>
         {
             request.Complete(100);
@@ -259,7 +259,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task A_read_that_ended_where_the_device_did_then_is_no_error()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         await mapping.ExtendAsync(100 * 4096);
         int reads = 0;
         _device.Instead = request =>
@@ -281,7 +281,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [Fact]
     public async Task A_failure_without_a_reason_is_a_failure()
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Instead = request =>
         {
             request.Fail(null!);
@@ -296,7 +296,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(true)]
     public async Task What_is_thrown_after_a_completion_has_no_effect(bool twice)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         _device.Instead = request =>
         {
             _device.Inner.Execute(request);
@@ -324,7 +324,7 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
     [InlineData(true)]
     public async Task A_completion_after_having_thrown_is_refused(bool isWrite)
     {
-        Mapping mapping = await _cache.OpenAsync(_device);
+        Mapping mapping = await _cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
         List<BlockRequest> thrown = [];
         Fill(mapping, 8, 9);
         _device.Instead = request =>

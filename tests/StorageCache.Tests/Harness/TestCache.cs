@@ -25,7 +25,7 @@ internal sealed class TestCache : IAsyncDisposable
 
     public int Frames => (int)Cache.GetStatistics().FrameCapacity;
 
-    /// <summary>Opens a cache. Write-back runs only when the cache needs it: the interval is an hour.</summary>
+    /// <summary>Opens a cache. Write-back runs only when the cache needs it: the interval is an hour. Nothing is read ahead, unless the pattern is given.</summary>
     public static async Task<TestCache> OpenAsync(
         long pages = 64,
         long memory = 4 << 20,
@@ -36,7 +36,8 @@ internal sealed class TestCache : IAsyncDisposable
         TimeSpan? latchTimeout = null,
         TimeProvider? time = null,
         double dirtyBackground = 0.9,
-        double dirtyLimit = 0.95)
+        double dirtyLimit = 0.95,
+        AccessPattern pattern = AccessPattern.Random)
     {
         device ??= new ScriptedDevice(pages);
         PageCache cache = new(new PageCacheOptions
@@ -52,7 +53,7 @@ internal sealed class TestCache : IAsyncDisposable
             DirtyLimitRatio = dirtyLimit,
             WriteBackInterval = TimeSpan.FromHours(1),
         });
-        return new TestCache(cache, device, await cache.OpenAsync(device));
+        return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern }));
     }
 
     /// <summary>Writes a byte all over a page.</summary>

@@ -37,6 +37,7 @@ public class LayoutTests
         await using TestCache test = await TestCache.OpenAsync(pages: Pages, memory: 72 << 20, device: null);
         test.Device.Records = false;
         int brought = test.Mapping.Prefetch(0, Pages);
+        brought += test.Mapping.Prefetch(0, Pages);
         Assert.Equal(Pages, brought);
         PageCacheStatistics statistics = test.Cache.GetStatistics();
         double perPage = (double)statistics.MetadataBytes / statistics.ResidentPages;

@@ -1,0 +1,136 @@
+using System.Runtime.CompilerServices;
+using StorageCache.Buffers;
+using StorageCache.Mappings;
+using StorageCache.ReadAhead;
+
+namespace StorageCache;
+
+/// <content>Reading ahead of those who read neighbouring pages one after the other.</content>
+public sealed unsafe partial class Mapping
+{
+    private readonly StreamTable _streams = new();
+    private volatile AccessPattern _accessPattern;
+
+    /// <summary>
+    /// How the pages are read, as far as you know; decides what is read ahead. May be changed at any time and applies from then
+    /// on, for all who share the mapping. Initially <see cref="MappingOptions.AccessPattern"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is none of the three.</exception>
+    public AccessPattern AccessPattern
+    {
+        get => _accessPattern;
+        set => _accessPattern = MappingOptions.Check(value, nameof(value));
+    }
+
+    /// <summary>Notes a miss whose reader has its frame: reads ahead if it belongs to a sequence.</summary>
+    private void ReadAheadOfMiss(long page)
+    {
+        if (_streams.OnMiss(page, _accessPattern, _core.ReadAheadLimits, out ReadAheadStep step))
+        {
+            ReadAhead(step);
+        }
+    }
+
+    /// <summary>Notes that a page was met that carried the read-ahead mark, which has been taken off.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadAheadOfMark(long page)
+    {
+        if (_streams.OnMark(page, _accessPattern, _core.ReadAheadLimits, out ReadAheadStep step))
+        {
+            ReadAhead(step);
+        }
+    }
+
+    /// <summary>Takes the read-ahead mark off a page that is met where no list lock is taken otherwise. Returns whether there was one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool MeetMark(long page)
+    {
+        Slot* slot = _table.Enter(page, create: false, out _);
+        if (slot == null)
+        {
+            return false;
+        }
+
+        bool isMarked = StateWord.TakeMark(slot);
+        _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        if (isMarked)
+        {
+            ReadAheadOfMark(page);
+        }
+
+        return isMarked;
+    }
+
+    /// <summary>Puts the read-ahead mark on a page that is in memory, or on its way there, already.</summary>
+    internal void Mark(long page)
+    {
+        Slot* slot = _table.Enter(page, create: false, out _);
+        if (slot != null)
+        {
+            // Under the list lock, and so not on a page that is leaving.
+            ulong state = StateWord.LockList(slot);
+            if ((state & (StateWord.UpToDate | StateWord.Loading)) != 0)
+            {
+                StateWord.Set(slot, StateWord.ReadAheadMark);
+            }
+
+            StateWord.UnlockList(slot);
+            _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        }
+    }
+
+    /// <summary>Notes that a page was evicted that had been read ahead and that nobody has read.</summary>
+    internal void OnReadAheadWasted(long page)
+    {
+        _core.Counters.PrefetchedInVain();
+        _streams.OnWaste(page);
+    }
+
+    private void ReadAhead(in ReadAheadStep step)
+    {
+        // First, for their frames are those that the window takes: a scan goes round in a ring of its own (RA-5).
+        GiveUp(step.PassedFrom, step.PassedCount);
+        long first = step.FirstPage;
+        int count = (int)Math.Clamp(PageCount - first, 0, step.Count);
+        int room = MakeRoomAhead(count);
+        if (room < count && !step.IsForward)
+        {
+            // What the reader comes to last is left out.
+            first += count - room;
+        }
+
+        LoadRuns runs = new(this);
+        for (int i = 0; i < Math.Min(room, count) && runs.TryAdd(first + i, mark: first + i == step.Mark); i++)
+        {
+        }
+
+        runs.Submit();
+        _core.Counters.Prefetched(runs.Started);
+    }
+
+    /// <summary>Sees that so many frames are free, if a bounded search finds them. Returns how many of them there are.</summary>
+    private int MakeRoomAhead(int pages)
+    {
+        long free = _core.Frames.Available - _core.Frames.Reserve;
+        if (free < pages)
+        {
+            free += _core.Reclaimer.Evict((int)(pages - Math.Max(0, free)));
+        }
+
+        return (int)Math.Clamp(free, 0, pages);
+    }
+
+    /// <summary>Gives up pages that a scan has passed, if they came in by read-ahead and nobody else has come to use them.</summary>
+    internal void GiveUp(long firstPage, int count)
+    {
+        for (long page = firstPage; page < firstPage + count; page++)
+        {
+            Slot* slot = _table.Enter(page, create: false, out _);
+            if (slot != null)
+            {
+                _core.Reclaimer.TryEvict(slot, onlyPassed: true);
+                _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+            }
+        }
+    }
+}

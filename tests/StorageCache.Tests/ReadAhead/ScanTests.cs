@@ -1,0 +1,125 @@
+using StorageCache.Tests.Harness;
+using Xunit;
+
+namespace StorageCache.Tests.ReadAhead;
+
+/// <summary>RA-5: a scan goes round in a few frames of its own.</summary>
+public sealed class ScanTests
+{
+    private const int ScanPages = 40_000;
+    private const int HotPages = 400;
+    private const long HotFrom = ScanPages + 1000;
+
+    [Theory]
+    [InlineData(AccessPattern.Normal)]
+    [InlineData(AccessPattern.Sequential)]
+    public async Task A_large_scan_through_a_small_cache_leaves_the_hot_set_where_it_is(AccessPattern pattern)
+    {
+        await using TestCache test = await OpenAsync();
+        Warm(test);
+        test.Mapping.AccessPattern = pattern;
+        for (long page = 0; page < ScanPages; page++)
+        {
+            test.Mapping.Read(page).Dispose();
+        }
+
+        AssertHotSetIsThere(test);
+    }
+
+    [Fact]
+    public async Task A_backward_scan_leaves_the_hot_set_where_it_is()
+    {
+        await using TestCache test = await OpenAsync();
+        Warm(test);
+        test.Mapping.AccessPattern = AccessPattern.Normal;
+        for (long page = ScanPages - 1; page >= 0; page--)
+        {
+            test.Mapping.Read(page).Dispose();
+        }
+
+        AssertHotSetIsThere(test);
+    }
+
+    [Fact]
+    public async Task A_read_stream_that_scans_leaves_the_hot_set_where_it_is()
+    {
+        await using TestCache test = await OpenAsync();
+        Warm(test);
+        Random random = new(3);
+        long[] pages = [.. Enumerable.Range(0, ScanPages).Select(page => (long)page)];
+        random.Shuffle(pages);
+        using PageReadStream stream = test.Mapping.OpenReadStream(pages, new PageReadStreamOptions { Scan = true });
+        while (stream.MoveNext())
+        {
+        }
+
+        AssertHotSetIsThere(test);
+    }
+
+    [Fact]
+    public async Task A_scan_that_comes_again_and_again_is_a_scan_still()
+    {
+        await using TestCache test = await OpenAsync();
+        Warm(test);
+        test.Mapping.AccessPattern = AccessPattern.Normal;
+        for (int round = 0; round < 5; round++)
+        {
+            for (long page = 0; page < 5000; page++)
+            {
+                test.Mapping.Read(page).Dispose();
+            }
+        }
+
+        AssertHotSetIsThere(test);
+    }
+
+    [Fact]
+    public async Task Pages_that_somebody_else_uses_are_not_given_up_by_the_scan_that_passes_them()
+    {
+        await using TestCache test = await OpenAsync();
+        test.Mapping.AccessPattern = AccessPattern.Sequential;
+        List<PagePin> pins = [];
+        for (long page = 0; page < 3000; page++)
+        {
+            test.Mapping.Read(page).Dispose();
+            if (page % 100 == 50)
+            {
+                pins.Add(test.Mapping.Pin(page));
+            }
+
+            if (page % 100 == 60)
+            {
+                test.Fill(page, (byte)(page / 100));
+            }
+        }
+
+        Assert.All(pins, pin => pin.Dispose());
+        for (long page = 60; page < 2000; page += 100)
+        {
+            Assert.True(test.IsResident(page - 10), $"page {page - 10} is gone under its pin");
+            Assert.Equal((byte)(page / 100), test.ByteOf(page));
+        }
+
+        Assert.False(test.IsResident(100));
+    }
+
+    private static Task<TestCache> OpenAsync() => TestCache.OpenAsync(pages: HotFrom + HotPages, memory: 8 << 20);
+
+    private static void Warm(TestCache test)
+    {
+        // Used again after the hand has seen it: hot.
+        for (int round = 0; round < 3; round++)
+        {
+            for (long page = HotFrom; page < HotFrom + HotPages; page++)
+            {
+                test.Mapping.Read(page).Dispose();
+            }
+        }
+    }
+
+    private static void AssertHotSetIsThere(TestCache test)
+    {
+        int resident = Enumerable.Range(0, HotPages).Count(page => test.IsResident(HotFrom + page));
+        Assert.InRange(resident, HotPages * 99 / 100, HotPages);
+    }
+}
