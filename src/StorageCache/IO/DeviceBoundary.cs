@@ -9,7 +9,8 @@ namespace StorageCache.IO;
 /// <remarks>
 /// A device that throws may have completed the request before, and the owner may have reused it since; the number of the
 /// submission tells. Such an exception belongs to no operation any more and is dropped. What the owner's completion throws, run
-/// by the device, is not the device's and goes on. A device never runs in the cache's own context (T-1).
+/// by the device, is not the device's and goes on. A device never runs in the cache's own context (T-1), nor on a thread that keeps
+/// requests back (I/O-19).
 /// </remarks>
 internal static class DeviceBoundary
 {
@@ -20,7 +21,16 @@ internal static class DeviceBoundary
         try
         {
             using OwnThread.Absence absence = OwnThread.Leave();
-            device.Submit(request);
+            if (device is FileBlockDevice)
+            {
+                // The only one that is known to do nothing but pass the request on, which a plug may then keep back.
+                device.Submit(request);
+            }
+            else
+            {
+                using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
+                device.Submit(request);
+            }
         }
         catch (Exception error) when (!BlockRequest.IsOwners(error))
         {
@@ -35,6 +45,7 @@ internal static class DeviceBoundary
         try
         {
             using OwnThread.Absence absence = OwnThread.Leave();
+            using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
             device.Execute(request);
         }
         catch (Exception error) when (!BlockRequest.IsOwners(error))
@@ -59,6 +70,7 @@ internal static class DeviceBoundary
         ValueTask Begin()
         {
             using OwnThread.Absence absence = OwnThread.Leave();
+            using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
             return device.SetLengthAsync(length, CancellationToken.None);
         }
     }

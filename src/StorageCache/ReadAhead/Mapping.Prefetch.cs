@@ -1,4 +1,5 @@
 using StorageCache.Buffers;
+using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
 
@@ -28,6 +29,7 @@ public sealed unsafe partial class Mapping
 
         long pages = Math.Min(count, PageCount - firstPage);
         int most = _core.FrameCapacity / PrefetchShare;
+        using SubmissionPlug plug = SubmissionPlug.Begin();
         LoadRuns runs = new(this);
         for (long page = firstPage; page < firstPage + pages && runs.Started < most; page++)
         {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
+using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
 
@@ -99,6 +100,7 @@ public sealed unsafe partial class Mapping
             first += count - room;
         }
 
+        using SubmissionPlug plug = SubmissionPlug.Begin();
         LoadRuns runs = new(this);
         for (int i = 0; i < Math.Min(room, count) && runs.TryAdd(first + i, mark: first + i == step.Mark); i++)
         {

@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.ReadAhead;
 
 namespace StorageCache;
@@ -29,6 +30,7 @@ public sealed partial class Mapping
     internal int PrefetchEach(PageQueue pages, int from, out bool isCutShort)
     {
         isCutShort = false;
+        using SubmissionPlug plug = SubmissionPlug.Begin();
         LoadRuns runs = new(this);
         for (int i = from; i < pages.Count; i++)
         {

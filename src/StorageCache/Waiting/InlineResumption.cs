@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using StorageCache.IO;
 using StorageCache.Platform;
 
 namespace StorageCache.Waiting;
@@ -46,8 +47,10 @@ internal static class InlineResumption
     /// <summary>Runs what was kept, and what is resumed meanwhile. Throws what the first continuation threw that did.</summary>
     public static void Release()
     {
-        // Whose continuations they are is not known: they are not to go on in the cache's own context.
+        // Whose continuations they are is not known: they are not to go on in the cache's own context, nor may they wait in their
+        // own ways for what this thread keeps back (I/O-19).
         using OwnThread.Absence absence = OwnThread.Leave();
+        using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
         ExceptionDispatchInfo? thrown = null;
         while (TakeFirst() is { } waiter)
         {

@@ -1,3 +1,5 @@
+using StorageCache.Waiting;
+
 namespace StorageCache.Writeback;
 
 /// <summary>
@@ -28,7 +30,14 @@ internal sealed class WritePermits
     }
 
     /// <summary>Takes a permit; blocks the calling thread until there is one.</summary>
-    public void Take() => TakeOrWait()?.Task.Wait();
+    public void Take()
+    {
+        if (TakeOrWait() is { } waiting)
+        {
+            BlockingNotice.Announce();
+            waiting.Task.Wait();
+        }
+    }
 
     /// <summary>Takes a permit.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>

@@ -25,6 +25,26 @@ internal struct RequestQueue
         _last = request;
     }
 
+    /// <summary>Adds the requests of another queue behind all others; that one is not to be used any more.</summary>
+    public void AddLast(RequestQueue queue)
+    {
+        if (queue.IsEmpty)
+        {
+            return;
+        }
+
+        if (_first is null)
+        {
+            _first = queue._first;
+        }
+        else
+        {
+            _last!.Next = queue._first;
+        }
+
+        _last = queue._last;
+    }
+
     /// <summary>Adds a request before all others.</summary>
     public void AddFirst(BlockRequest request)
     {

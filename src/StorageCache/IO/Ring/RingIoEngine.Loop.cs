@@ -31,6 +31,7 @@ internal sealed unsafe partial class RingIoEngine
         BlockingNotice.Set(this);
         while (!HasEnded())
         {
+            Debug.Assert(!SubmissionPlug.IsKeeping, "the loop does not wait for what it keeps back (I/O-19)");
             int result = NativeMethods.RingWait(_ring, 1, _paused.IsEmpty ? -1 : PauseNanoseconds);
             if (result is not (0 or -Errno.ETIME or -Errno.EINTR))
             {

@@ -164,6 +164,8 @@ internal sealed unsafe partial class RingIoEngine
             int submitted = NativeMethods.RingEnter(_ring, 0, 0);
             if (submitted > 0)
             {
+                // Whoever has the submit side is the only one to write this.
+                Volatile.Write(ref _submissions, _submissions + 1);
                 count -= submitted;
             }
             else if (submitted is 0 or -Errno.EAGAIN or -Errno.EBUSY)

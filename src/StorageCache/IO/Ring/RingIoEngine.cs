@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using StorageCache.Platform;
 using StorageCache.Platform.Native;
 using StorageCache.Waiting;
@@ -22,7 +23,7 @@ namespace StorageCache.IO.Ring;
 /// What a ring has no operation for, a change of length or the unaligned end of a file, goes to an engine of threads.
 /// </para>
 /// </remarks>
-internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
+internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBlockable
 {
     /// <summary>The user data of the request that only wakes the loop.</summary>
     private const ulong WakeUp = ulong.MaxValue;
@@ -48,6 +49,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
     private RequestQueue _queue;
     private bool _isSubmitting;
     private bool _isDisposed;
+    private long _submissions;
 
     /// <summary>Whether the request that wakes the loop has come through: the engine is closed.</summary>
     private bool _isWoken;
@@ -115,6 +117,9 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
         }
     }
 
+    /// <summary>System calls that handed requests to the kernel. A snapshot.</summary>
+    public long Submissions => Volatile.Read(ref _submissions);
+
     /// <inheritdoc/>
     public void Submit(BlockRequest request, IBlockDevice device)
     {
@@ -130,6 +135,21 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
             throw new InvalidOperationException("The request is queued already.");
         }
 
+        // The loop's thread keeps back what it submits in any case.
+        if (s_loopHere != this && SubmissionPlug.TryKeep(this, request, device))
+        {
+            return;
+        }
+
+        RequestQueue one = default;
+        request.Device = device;
+        one.AddLast(request);
+        SubmitKept(one);
+    }
+
+    /// <inheritdoc/>
+    public void SubmitKept(RequestQueue kept)
+    {
         bool submits = false;
         bool refused;
         lock (_gate)
@@ -137,8 +157,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
             refused = _isDisposed;
             if (!refused)
             {
-                request.Device = device;
-                _queue.AddLast(request);
+                _queue.AddLast(kept);
 
                 // On the loop's thread there is no hurry: the loop comes by when the continuations have run.
                 submits = s_loopHere != this && TryBecomeSubmitter();
@@ -147,8 +166,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
 
         if (refused)
         {
-            request.Fail(new BlockIOException(
-                $"{request.Operation} at offset {request.Offset} of '{device.Name}' was not started: the I/O engine is closed.", Errno.ECANCELED));
+            RefuseAll(kept);
         }
         else if (submits)
         {
@@ -208,6 +226,28 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IBlockable
         Errno.ENOMEM => $"The kernel gives no memory for a ring (RLIMIT_MEMLOCK): {Errno.Describe(errno)}.",
         _ => $"io_uring_setup failed: {Errno.Describe(errno)}.",
     };
+
+    private static void RefuseAll(RequestQueue refused)
+    {
+        ExceptionDispatchInfo? thrown = null;
+        while (refused.TakeFirst() is { } request)
+        {
+            string device = request.Device!.Name;
+            request.Device = null;
+            try
+            {
+                request.Fail(new BlockIOException(
+                    $"{request.Operation} at offset {request.Offset} of '{device}' was not started: the I/O engine is closed.", Errno.ECANCELED));
+            }
+            catch (Exception error)
+            {
+                // An owner's. The others have to learn of their failures all the same.
+                thrown ??= ExceptionDispatchInfo.Capture(error);
+            }
+        }
+
+        thrown?.Throw();
+    }
 
     private Thread MakeLoop() => new(RunLoop) { IsBackground = true, Name = "StorageCache I/O ring" };
 }
