@@ -46,7 +46,9 @@ internal sealed class CacheReads : IAsyncDisposable
             workers[i] = ReadRandomAsync(new Random(++_seed), end);
         }
 
-        long reads = (await Task.WhenAll(workers)).Sum();
+        Task<long[]> all = Task.WhenAll(workers);
+        meter.HasBegun();
+        long reads = (await all).Sum();
         DiskFigures figures = meter.Stop(reads, reads * StampedFile.PageSize);
         misses = _cache.GetStatistics().Misses - misses;
         if (misses < reads * 0.9)

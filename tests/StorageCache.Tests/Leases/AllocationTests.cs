@@ -100,6 +100,49 @@ public class AllocationTests
         Assert.True(cache.GetStatistics().Evictions > 300);
     }
 
+    /// <remarks>RA-7.</remarks>
+    [Theory]
+    [InlineData(AccessPattern.Normal)]
+    [InlineData(AccessPattern.Sequential)]
+    public async Task Reading_ahead_allocates_nothing_in_steady_state(AccessPattern pattern)
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 30_000, memory: 8 << 20, pattern: pattern);
+        test.Device.Records = false;
+        AssertNothing(10_000, i => test.Mapping.Read(i * 13L / 10 % 30_000).Dispose());
+        long next = 0;
+        AssertNothing(10_000, _ => test.Mapping.Read(next++ % 30_000).Dispose());
+        Assert.True(test.Cache.GetStatistics().PrefetchedPages > 5000);
+    }
+
+    /// <remarks>RA-7.</remarks>
+    [Fact]
+    public async Task A_read_stream_allocates_nothing_in_steady_state()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 30_000, memory: 8 << 20, inline: true);
+        test.Device.Records = false;
+        using PageReadStream stream = test.Mapping.OpenReadStream(Numbers(), new PageReadStreamOptions { Scan = true });
+        AssertNothing(10_000, i =>
+        {
+            if (i % 2 == 0)
+            {
+                stream.MoveNext();
+            }
+            else
+            {
+                ValueTask<bool> move = stream.MoveNextAsync();
+                Assert.True(Finish(ref move));
+            }
+        });
+
+        static IEnumerable<long> Numbers()
+        {
+            for (long page = 0; ; page = (page + 7) % 30_000)
+            {
+                yield return page;
+            }
+        }
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

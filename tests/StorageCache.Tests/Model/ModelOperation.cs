@@ -33,6 +33,10 @@ internal enum ModelAction
     Truncate,
     TruncateCancelled,
     Prefetch,
+    DontNeed,
+    ReadBackward,
+    ReadStream,
+    SetPattern,
     Resize,
     Reopen,
 }

@@ -172,6 +172,22 @@ internal sealed class ModelRun : IAsyncDisposable
             case ModelAction.Prefetch:
                 mapping.Prefetch(page, value % 100);
                 return;
+            case ModelAction.DontNeed:
+                mapping.DontNeed(page, value % 100);
+                return;
+            case ModelAction.SetPattern:
+                mapping.AccessPattern = (AccessPattern)(value % 3);
+                return;
+            case ModelAction.ReadBackward:
+                for (long i = Math.Min(model.PageCount - 1, page + (value % 80)); i >= page; i--)
+                {
+                    await UseAsync(new ModelOperation(ModelAction.Read, file, (int)i, value));
+                }
+
+                return;
+            case ModelAction.ReadStream:
+                await ReadStreamAsync(operation);
+                return;
             case ModelAction.Resize:
                 await _cache.ResizeAsync(Limit(value % 4 == 0 ? 1000 : 64 + (value % 100)));
                 return;
@@ -219,6 +235,29 @@ internal sealed class ModelRun : IAsyncDisposable
 
                 return;
         }
+    }
+
+    private async Task ReadStreamAsync(ModelOperation operation)
+    {
+        (_, int file, int page, int value) = operation;
+        Random random = new(value);
+        long[] pages = [.. Enumerable.Range(0, value % 90).Select(i => value % 2 == 0 ? page + i : random.Next(page + 1))];
+        PageReadStreamOptions options = new() { MaximumDistance = 1 + (value % 40), Scan = value % 3 == 0 };
+        using PageReadStream stream = _mappings[file].OpenReadStream(pages.Where(i => i < _models[file].PageCount), options);
+        foreach (long expected in pages)
+        {
+            if (expected >= _models[file].PageCount)
+            {
+                continue;
+            }
+
+            Assert.True(value % 5 == 0 ? stream.MoveNext() : await stream.MoveNextAsync());
+            Assert.Equal(expected, stream.Page);
+            using PageReadLease lease = stream.Current.Read();
+            Compare(file, expected, lease.Span);
+        }
+
+        Assert.False(stream.MoveNext());
     }
 
     private async Task UseAsync(ModelOperation operation)

@@ -103,6 +103,19 @@ public sealed class ScanTests
         Assert.False(test.IsResident(100));
     }
 
+    [Fact]
+    public async Task A_scan_has_four_windows_at_most()
+    {
+        await using TestCache test = await OpenAsync();
+        test.Mapping.AccessPattern = AccessPattern.Sequential;
+        int window = test.Cache.Core.ReadAheadLimits.Window;
+        for (long page = 0; page < ScanPages; page++)
+        {
+            test.Mapping.Read(page).Dispose();
+            Assert.InRange(test.Mapping.ResidentPages, 1, (4 * window) + 1);
+        }
+    }
+
     private static Task<TestCache> OpenAsync() => TestCache.OpenAsync(pages: HotFrom + HotPages, memory: 8 << 20);
 
     private static void Warm(TestCache test)

@@ -92,6 +92,50 @@ internal static class PageSteps
         }
     }
 
+    public static void LookAhead(Random random, Mapping mapping, long page)
+    {
+        switch (random.Next(4))
+        {
+            case 0:
+                mapping.DontNeed(page, random.Next(40));
+                break;
+            case 1 when random.Next(8) == 0:
+                mapping.AccessPattern = (AccessPattern)random.Next(3);
+                break;
+            default:
+                mapping.Prefetch(page, random.Next(40));
+                break;
+        }
+    }
+
+    /// <summary>Neighbours one after the other, upwards or downwards, beside whoever else reads or changes them.</summary>
+    public static void ReadSequence(Random random, Mapping mapping, PageOracle oracle, long page)
+    {
+        int direction = random.Next(2) == 0 ? 1 : -1;
+        for (int left = random.Next(60); left > 0 && page >= 0 && page < oracle.Pages; left--, page += direction)
+        {
+            (long, long) floor = oracle.Floor(page);
+            using PageReadLease lease = mapping.Read(page);
+            oracle.Check(page, lease.Span, floor, "read in sequence");
+        }
+    }
+
+    public static async Task StreamAsync(Random random, Mapping mapping, PageOracle oracle, long page, CancellationToken token)
+    {
+        long[] pages = [.. Enumerable.Range(0, random.Next(60)).Select(i => random.Next(2) == 0 ? Math.Min(page + i, oracle.Pages - 1) : random.NextInt64(page + 1))];
+        using PageReadStream stream = mapping.OpenReadStream(pages, new PageReadStreamOptions { Scan = random.Next(2) == 0 });
+        foreach (long expected in pages)
+        {
+            (long, long) floor = oracle.Floor(expected);
+            if (!await stream.MoveNextAsync(token) || stream.Page != expected)
+            {
+                PageOracle.Fail($"a stream gave page {stream.Page}, not {expected}");
+            }
+
+            UsePin(random, oracle, expected, stream.Current, floor);
+        }
+    }
+
     public static void Renew(Random random, Mapping mapping, PageOracle oracle, long page)
     {
         long epoch = oracle.Epoch;

@@ -64,9 +64,13 @@ internal sealed partial class StressRound
                 _doing[worker] = "FlushAsync";
                 await FlushAsync(mapping, oracle, token);
                 break;
+            case < 84:
+                _doing[worker] = $"ahead {page}";
+                PageSteps.LookAhead(random, mapping, page);
+                break;
             case < 85:
-                _doing[worker] = $"Prefetch {page}";
-                mapping.Prefetch(page, random.Next(40));
+                _doing[worker] = $"PageReadStream {page}";
+                await PageSteps.StreamAsync(random, mapping, oracle, page, token);
                 break;
             case 85 when _configuration.Truncates:
                 _doing[worker] = "TruncateAsync";

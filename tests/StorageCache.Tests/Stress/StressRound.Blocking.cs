@@ -6,7 +6,7 @@ internal sealed partial class StressRound
     private void StepBlocking(int worker, Random random, Mapping mapping, PageOracle oracle, long page)
     {
         (long, long) floor = oracle.Floor(page);
-        switch (random.Next(12))
+        switch (random.Next(13))
         {
             case 0 or 1:
                 _doing[worker] = $"Read {page}";
@@ -50,8 +50,12 @@ internal sealed partial class StressRound
                 PageSteps.Renew(random, mapping, oracle, page);
                 break;
             case 9:
-                _doing[worker] = $"Prefetch {page}";
-                mapping.Prefetch(page, random.Next(40));
+                _doing[worker] = $"ahead {page}";
+                PageSteps.LookAhead(random, mapping, page);
+                break;
+            case 10 when random.Next(4) == 0:
+                _doing[worker] = $"sequence {page}";
+                PageSteps.ReadSequence(random, mapping, oracle, page);
                 break;
             default:
                 _doing[worker] = $"Try {page}";
