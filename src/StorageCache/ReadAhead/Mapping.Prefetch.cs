@@ -93,8 +93,9 @@ public sealed unsafe partial class Mapping
     private bool TryAddAhead(ref LoadRuns runs, long page, long following)
     {
         const int EvictedAtOnce = 64;
-        return runs.TryAdd(page)
-            || (_core.Reclaimer.Evict((int)Math.Min(following, EvictedAtOnce)) > 0 && runs.TryAdd(page));
+        return _core.FrameQueue.Count == 0
+            && (runs.TryAdd(page)
+            || (_core.Reclaimer.Evict((int)Math.Min(following, EvictedAtOnce)) > 0 && runs.TryAdd(page)));
     }
 
     /// <summary>Whether a page is in memory or on its way there.</summary>

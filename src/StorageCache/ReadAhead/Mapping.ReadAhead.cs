@@ -110,9 +110,17 @@ public sealed unsafe partial class Mapping
         _core.Counters.Prefetched(runs.Started);
     }
 
-    /// <summary>Sees that so many frames are free, if a bounded search finds them. Returns how many of them there are.</summary>
+    /// <summary>
+    /// Sees that so many frames are free, if a bounded search finds them. Returns how many of them there are; none while somebody
+    /// waits for a frame (RA-8).
+    /// </summary>
     private int MakeRoomAhead(int pages)
     {
+        if (_core.FrameQueue.Count > 0)
+        {
+            return 0;
+        }
+
         long free = _core.Frames.Available - _core.Frames.Reserve;
         if (free < pages)
         {

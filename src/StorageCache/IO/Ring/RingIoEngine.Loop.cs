@@ -14,10 +14,13 @@ internal sealed unsafe partial class RingIoEngine
     private const long PauseNanoseconds = 1_000_000;
 
     /// <summary>
-    /// How many completions are dealt with before what their continuations ask for is submitted: many, and the device runs dry meanwhile;
-    /// few, and more of the time goes into system calls.
+    /// How many completions are dealt with at most before what their continuations ask for is submitted: many, and the device runs dry
+    /// meanwhile; few, and more of the time goes into system calls.
     /// </summary>
     private const int ReapSize = 16;
+
+    /// <summary>Nor more than this part of what the kernel has, so that the device has the others to go on with.</summary>
+    private const int ReapShare = 4;
 
     private readonly RingCompletion[] _completions = GC.AllocateArray<RingCompletion>(ReapSize, pinned: true);
     private readonly Finished[] _finished = new Finished[ReapSize];
@@ -40,16 +43,18 @@ internal sealed unsafe partial class RingIoEngine
 
             bool isOver = result == -Errno.ETIME;
             int reaped;
+            int most;
             do
             {
-                reaped = Reap();
+                most = Math.Clamp((Depth - Volatile.Read(ref _freeCount)) / ReapShare, 1, ReapSize);
+                reaped = Reap(most);
                 if (s_loopHere != this)
                 {
                     // Another thread has the loop now.
                     return;
                 }
             }
-            while (reaped == ReapSize);
+            while (reaped == most);
 
             if (isOver)
             {
@@ -89,12 +94,12 @@ internal sealed unsafe partial class RingIoEngine
         return false;
     }
 
-    private int Reap()
+    private int Reap(int most)
     {
         int reaped;
         fixed (RingCompletion* completions = _completions)
         {
-            reaped = NativeMethods.RingReap(_ring, completions, ReapSize);
+            reaped = NativeMethods.RingReap(_ring, completions, (uint)most);
         }
 
         if (reaped == 0)
