@@ -35,6 +35,15 @@ internal static class ErrorReporting
         return exitCode;
     }
 
-    /// <summary>Says something on stderr, in one line.</summary>
-    public static void Warn(string message) => Console.Error.WriteLine($"kv: {message.ReplaceLineEndings(" ")}");
+    /// <summary>Says something on stderr, in one line. If that cannot be, the exit code has to do.</summary>
+    public static void Warn(string message)
+    {
+        try
+        {
+            Console.Error.WriteLine($"kv: {message.ReplaceLineEndings(" ")}");
+        }
+        catch (IOException)
+        {
+        }
+    }
 }

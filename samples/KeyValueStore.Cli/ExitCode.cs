@@ -15,6 +15,6 @@ internal static class ExitCode
     /// <summary>An I/O error, or a file that is no sound store.</summary>
     public const int Failure = 3;
 
-    /// <summary>Ended by Ctrl-C or SIGTERM.</summary>
+    /// <summary>Ended by Ctrl-C, SIGTERM or SIGHUP.</summary>
     public const int Interrupted = 130;
 }

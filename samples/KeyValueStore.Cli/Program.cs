@@ -15,7 +15,7 @@ RootCommand root = new(
       1    not found (get, delete); a problem (check); a difference, or too much memory (demo); files left out, or changed while they were read (load)
       2    wrong usage; the message says which option or argument, its value, and what is allowed
       3    I/O error, or the file is not a sound store
-      130  ended by Ctrl-C; the store is closed properly
+      130  ended by Ctrl-C, SIGTERM or SIGHUP; the store is closed properly
     """);
 root.Add(LoadCommand.Create());
 root.Add(PutCommand.Create());
@@ -28,7 +28,7 @@ root.Add(DemoCommand.Create());
 
 return await ErrorReporting.RunAsync(RunAsync);
 
-Task<int> RunAsync()
+async Task<int> RunAsync()
 {
     // Keys and values may begin with '@': no argument names a file of further arguments.
     ParseResult parsed = root.Parse(RawArguments.Recover(args), new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -39,5 +39,6 @@ Task<int> RunAsync()
 
     // A command that is told to end flushes its store first, which may take a while.
     InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(60) };
-    return parsed.InvokeAsync(configuration);
+    using FurtherSignals signals = new();
+    return await parsed.InvokeAsync(configuration, signals.Token);
 }

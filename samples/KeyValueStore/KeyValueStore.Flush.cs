@@ -91,8 +91,9 @@ public sealed partial class KeyValueStore
         }
 
         ThrowIfFailed();
-        await _allocator.ReclaimAsync(cancellationToken).ConfigureAwait(false);
+        await _allocator.ReclaimAsync(static _ => false, cancellationToken).ConfigureAwait(false);
         long freeHead = await _allocator.LinkDetachedAsync(cancellationToken).ConfigureAwait(false);
+        await CutSurplusAsync(cancellationToken).ConfigureAwait(false);
         await _mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
 
         // From here on the device may hold the clean meta page, whether or not the flush of it is seen to succeed.
@@ -100,6 +101,16 @@ public sealed partial class KeyValueStore
         _flushSequence++;
         await WriteMetaAsync(_mapping, MetaOf(StoreState.Clean, freeHead), cancellationToken).ConfigureAwait(false);
         _needsFlush = false;
+    }
+
+    /// <summary>Makes the file as long as its pages: a change that waited in vain for a new page may have made it longer.</summary>
+    private async ValueTask CutSurplusAsync(CancellationToken cancellationToken)
+    {
+        long length = _allocator.PageCount * PageSize;
+        if (_mapping.Length > length)
+        {
+            await _mapping.TruncateAsync(length, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private MetaPage MetaOf(StoreState state, long freeHead) => new()

@@ -114,9 +114,12 @@ public sealed partial class KeyValueStore
         try
         {
             using WriterScope scope = await EnterWriterAsync(cancellationToken).ConfigureAwait(false);
-            await BeginChangeAsync(cancellationToken).ConfigureAwait(false);
+            ThrowIfUnchangeable();
+
+            // The first piece comes before the file is marked as in flux: a source that keeps everybody waiting, or never says anything, endangers nothing.
             Memory<byte> chunk = buffer.AsMemory(0, SourceChunkSize);
             int length = await value.ReadAtLeastAsync(chunk, chunk.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+            await BeginChangeAsync(cancellationToken).ConfigureAwait(false);
             if (length <= _limits.InlineLimit(key.Length))
             {
                 DetachOld(await _writer.UpsertAsync(key, chunk[..length], isOverflow: false, cancellationToken).ConfigureAwait(false));

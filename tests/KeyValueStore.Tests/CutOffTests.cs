@@ -61,6 +61,94 @@ public class CutOffTests
     }
 
     [Fact]
+    public async Task A_source_that_has_not_said_anything_yet_leaves_the_file_clean()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        string copy = directory.File("copy.kv");
+        await CreateAsync(path, 10);
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            using StalledStream source = new(stallAt: 0);
+            Task put = store.PutAsync(TestData.Key(99), source).AsTask();
+            await source.Reached;
+            FileCopy.OfOpenFile(path, copy);
+            source.Release();
+            await put;
+        }
+
+        await using KeyValueStore copied = await KeyValueStore.OpenAsync(copy);
+        Assert.Equal(10, copied.Count);
+        await copied.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_source_that_fails_at_once_or_is_given_up_leaves_the_file_as_it_was()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        string copy = directory.File("copy.kv");
+        await CreateAsync(path, 10);
+        byte[] before = await File.ReadAllBytesAsync(path);
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
+        await Assert.ThrowsAsync<IOException>(async () => await store.PutAsync(TestData.Key(1), new FailingStream(50_000)));
+        FileCopy.OfOpenFile(path, copy);
+        Assert.Equal(before, await File.ReadAllBytesAsync(copy));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await store.PutAsync(TestData.Key(1), new MemoryStream(new byte[200_000]), new CancellationToken(canceled: true)));
+        FileCopy.OfOpenFile(path, copy);
+        Assert.Equal(before, await File.ReadAllBytesAsync(copy));
+    }
+
+    [Fact]
+    public async Task A_put_that_gets_no_memory_for_a_new_page_leaves_a_file_of_the_right_length()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        long memory = KeyValueStoreOptions.LeastCacheSize(KeyValueStoreOptions.DefaultPageSize);
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = memory, FrameTimeout = TimeSpan.FromMilliseconds(20) });
+        Mapping other = await cache.OpenAsync(directory.File("other"));
+        List<PageWriteLease> taken = [];
+        KeyValueStore store = await KeyValueStore.OpenAsync(cache, path);
+        for (int i = 0; await TryAsync(() => store.PutAsync(TestData.Key(i), TestData.Value(i, 9000)).AsTask()); i++)
+        {
+            await TryAsync(async () =>
+            {
+                for (int lease = 0; lease < 16; lease++)
+                {
+                    taken.Add(await other.WriteNewAsync(taken.Count));
+                }
+            });
+        }
+
+        foreach (PageWriteLease lease in taken)
+        {
+            PageWriteLease held = lease;
+            held.Dispose();
+        }
+
+        await store.CloseAsync();
+        store = await KeyValueStore.OpenAsync(cache, path);
+        await store.AssertSoundAsync();
+        Assert.Equal(store.GetStatistics().PageCount * store.PageSize, new FileInfo(path).Length);
+        await store.CloseAsync();
+        await other.CloseAsync();
+
+        static async Task<bool> TryAsync(Func<Task> action)
+        {
+            try
+            {
+                await action();
+                return true;
+            }
+            catch (CacheFullException)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
     public async Task A_truncated_file_is_refused_wherever_it_was_cut()
     {
         using TemporaryDirectory directory = new();
@@ -147,6 +235,55 @@ public class CutOffTests
             Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
             Assert.Equal(bad, await File.ReadAllBytesAsync(path));
         }
+    }
+
+    [Theory]
+    [InlineData(24, 1L << 52)]
+    [InlineData(48, long.MaxValue)]
+    [InlineData(64, long.MaxValue)]
+    [InlineData(80, 1L << 62)]
+    public async Task Numbers_of_the_meta_page_that_add_up_only_by_overflowing_are_refused(int offset, long added)
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await CreateAsync(path, 10);
+        byte[] bytes = await File.ReadAllBytesAsync(path);
+        long number = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(offset));
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(offset), unchecked(number + added));
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(112), XxHash3.HashToUInt64(bytes.AsSpan(0, 112)));
+        await File.WriteAllBytesAsync(path, bytes);
+        await Assert.ThrowsAsync<CorruptStoreException>(async () => await KeyValueStore.OpenAsync(path));
+    }
+
+    [Fact]
+    public async Task A_check_of_a_file_with_more_pages_than_an_array_has_elements_reports_what_is_wrong()
+    {
+        // 2^31 + 2 pages of 4 KiB, all but two of them holes, on a free list of which nothing is true.
+        const long Pages = (1L << 31) + 2;
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await CreateAsync(path, 1);
+        using (FileStream file = new(path, FileMode.Open))
+        {
+            byte[] meta = new byte[120];
+            file.ReadExactly(meta);
+            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(24), Pages);
+            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(40), 2);
+            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(48), Pages - 2);
+            BinaryPrimitives.WriteUInt64LittleEndian(meta.AsSpan(112), XxHash3.HashToUInt64(meta.AsSpan(0, 112)));
+            file.Position = 0;
+            file.Write(meta);
+            file.SetLength(Pages * 4096);
+        }
+
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { ReadOnly = true });
+        Assert.NotNull(await store.GetAsync(TestData.Key(0)));
+        CheckReport report = await store.CheckAsync();
+        Assert.Equal(1, report.Entries);
+        Assert.Equal(CheckReport.MaximumProblems, report.Problems.Count);
+
+        // Page 2 has no checksum, nothing leads to the pages after it, and the number of free pages is not right.
+        Assert.Equal(Pages - 3 + 2, report.ProblemCount);
     }
 
     [Theory]

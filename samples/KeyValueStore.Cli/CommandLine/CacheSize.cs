@@ -12,7 +12,7 @@ internal static class CacheSize
     private static readonly long s_least = KeyValueStoreOptions.LeastCacheSize(KeyValueStoreOptions.DefaultPageSize);
 
     /// <summary>More than the machine has (or the container is given) would end in the kernel's stopping somebody, at some other time.</summary>
-    private static readonly long s_most = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> Mebibyte << Mebibyte;
+    private static readonly long s_most = MachineMemory.Bytes >> Mebibyte << Mebibyte;
 
     private static string Range => $"{ByteSize.Format(s_least)} to {ByteSize.Format(s_most)}, the memory of this machine";
 

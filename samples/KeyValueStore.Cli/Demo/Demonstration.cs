@@ -23,7 +23,7 @@ internal sealed class Demonstration(DemoOptions options)
         FileTree tree = FileTree.Read(options.Directory ?? DotnetDirectory.Find());
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{tree.Root}: {tree.Files.Count:N0} files, {tree.TotalBytes:N0} bytes, {tree.Links:N0} symbolic links not followed"));
-        string directory = Directory.CreateTempSubdirectory("kv-demo-").FullName;
+        string directory = CreateDirectory();
         try
         {
             return await RunAsync(tree, Path.Combine(directory, "demo.kv"), cancellationToken);
@@ -38,6 +38,18 @@ internal sealed class Demonstration(DemoOptions options)
             {
                 Directory.Delete(directory, recursive: true);
             }
+        }
+    }
+
+    private static string CreateDirectory()
+    {
+        try
+        {
+            return Directory.CreateTempSubdirectory("kv-demo-").FullName;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"Cannot create a directory for the store in '{Path.GetTempPath()}', which TMPDIR names: {exception.Message}", exception);
         }
     }
 

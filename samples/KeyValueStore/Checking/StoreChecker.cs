@@ -10,14 +10,12 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
 {
     private const int ProgressInterval = 256;
 
-    private readonly PageUse[] _uses = new PageUse[allocator.PageCount];
+    private readonly PageUses _uses = new(allocator.PageCount);
     private readonly List<CheckProblem> _problems = [];
     private readonly Stack<PendingPage> _pending = new();
     private readonly List<(long Page, OverflowReference Value)> _values = [];
     private readonly OverflowReadAhead _readAhead = new(mapping, limits);
     private readonly byte[] _page = new byte[limits.PageSize];
-    private readonly int[] _cellOffsets = new int[limits.PageSize / TreeCell.HeaderSize];
-    private readonly int[] _cellSizes = new int[limits.PageSize / TreeCell.HeaderSize];
     private TreeCounts _found = new(expected.Height, 0, 0, 0, 0, 0, 0);
     private long _freePages;
     private long _problemCount;
@@ -48,8 +46,8 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         await CheckFreeListAsync(cancellationToken).ConfigureAwait(false);
         CheckUses();
         CheckCounts();
-        progress?.Report(new CheckProgress(_checked, _uses.Length));
-        return new CheckReport(_uses.Length, _found.Entries, _problemCount, _problems);
+        progress?.Report(new CheckProgress(_checked, _uses.PageCount));
+        return new CheckReport(_uses.PageCount, _found.Entries, _problemCount, _problems);
     }
 
     private async ValueTask CheckMetaAsync(CancellationToken cancellationToken)
@@ -103,16 +101,8 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
     /// <summary>KV-1 and KV-2: cells inside the page, apart from each other, in order, within the bounds; KV-4: the fill.</summary>
     private bool CheckCells(in PendingPage pending, TreePage page)
     {
-        int heapStart = PageHeader.HeapStart(_page);
-        int used = PageHeader.DeadBytes(_page);
         int footprint = 0;
         TreeCell previous = default;
-        if (page.Count > _cellOffsets.Length)
-        {
-            Report(pending.Page, $"it cannot have {page.Count} cells");
-            return false;
-        }
-
         for (int i = 0; i < page.Count; i++)
         {
             if (!page.TryGetCell(i, out TreeCell cell))
@@ -142,15 +132,11 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
                 Report(pending.Page, $"the key of cell {i} is not less than the next separator in page {pending.Parent}");
             }
 
-            _cellOffsets[i] = page.OffsetOf(i);
-            _cellSizes[i] = cell.Footprint - TreeCell.SlotSize;
-            used += _cellSizes[i];
             footprint += cell.Footprint;
             previous = cell;
         }
 
-        int slotsEnd = PageHeader.Size + (page.Count * TreeCell.SlotSize);
-        if (heapStart < slotsEnd || heapStart > limits.PageSize || used != limits.PageSize - heapStart || !CellsAreApart(page.Count, heapStart))
+        if (!page.IsConsistent)
         {
             Report(pending.Page, "its cells overlap, or do not add up with its dead bytes");
         }
@@ -165,23 +151,6 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         if (page.Count < leastCells)
         {
             Report(pending.Page, $"it has {page.Count} cells, less than {leastCells}");
-        }
-
-        return true;
-    }
-
-    private bool CellsAreApart(int count, int heapStart)
-    {
-        Array.Sort(_cellOffsets, _cellSizes, 0, count);
-        int end = heapStart;
-        for (int i = 0; i < count; i++)
-        {
-            if (_cellOffsets[i] < end)
-            {
-                return false;
-            }
-
-            end = _cellOffsets[i] + _cellSizes[i];
         }
 
         return true;
@@ -325,12 +294,17 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
     /// <summary>KV-10: every page has exactly one use; that none has two was seen when they were claimed.</summary>
     private void CheckUses()
     {
-        for (int i = 0; i < _uses.Length; i++)
+        long page = 0;
+        while (page < _uses.PageCount)
         {
-            if (_uses[i] == PageUse.None)
+            long end = page + _uses.UnusedFrom(page);
+            for (; page < end && _problems.Count < CheckReport.MaximumProblems; page++)
             {
-                Report(i, "nothing leads to it: it is neither tree, overflow nor free");
+                Report(page, "nothing leads to it: it is neither tree, overflow nor free");
             }
+
+            _problemCount += end - page;
+            page = end + 1;
         }
     }
 
@@ -356,7 +330,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
     /// <summary>Notes a page's use. False, and a problem, when it is outside the file or has a use already.</summary>
     private bool Claim(long page, long from, PageUse use)
     {
-        if (page < 0 || page >= _uses.Length || (page == MetaPage.PageNumber && use != PageUse.Meta))
+        if (page < 0 || page >= _uses.PageCount || (page == MetaPage.PageNumber && use != PageUse.Meta))
         {
             Report(from, $"it leads to page {page}, which is no page it may lead to");
             return false;
@@ -377,7 +351,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         cancellationToken.ThrowIfCancellationRequested();
         if (++_checked % ProgressInterval == 0)
         {
-            progress?.Report(new CheckProgress(_checked, _uses.Length));
+            progress?.Report(new CheckProgress(_checked, _uses.PageCount));
         }
 
         try

@@ -172,15 +172,17 @@ internal sealed record MetaPage
             throw new CorruptStoreException(path, PageNumber, $"the root is page {root}, not {RootPage}");
         }
 
-        if (PageCount < 2 || fileLength != PageCount * PageSize)
+        if (PageCount < 2 || fileLength % PageSize != 0 || fileLength / PageSize != PageCount)
         {
             throw new CorruptStoreException(
                 path, PageNumber, $"the file has {fileLength} bytes, the meta page says {PageCount} pages of {PageSize} bytes: it was cut off or added to");
         }
 
+        // Each is at most the number of pages before they are added, so that no sum can overflow.
         bool consistent = Counts.Height is >= 1 and <= 64
             && Counts is { LeafPages: >= 1, BranchPages: >= 0, OverflowPages: >= 0, Entries: >= 0, KeyBytes: >= 0, ValueBytes: >= 0 }
-            && FreePages >= 0 && FreeHead >= 0 && FreeHead < PageCount && (FreeHead == 0) == (FreePages == 0)
+            && FreePages >= 0 && FreeHead >= 0 && FreeHead < PageCount && FreeHead != RootPage && (FreeHead == 0) == (FreePages == 0)
+            && Math.Max(Math.Max(Counts.LeafPages, Counts.BranchPages), Math.Max(Counts.OverflowPages, FreePages)) < PageCount
             && 1 + Counts.LeafPages + Counts.BranchPages + Counts.OverflowPages + FreePages == PageCount;
         if (!consistent)
         {

@@ -30,6 +30,9 @@ internal readonly ref struct TreeCell(ReadOnlySpan<byte> key, ReadOnlySpan<byte>
     /// <summary>Bytes this cell takes in its page, slot included.</summary>
     public int Footprint => FootprintOf(Key.Length, Payload.Length);
 
+    /// <summary>Bytes this cell takes in the heap of its page.</summary>
+    public int HeapSize => Footprint - SlotSize;
+
     /// <summary>The child's page number; 0, which is no child, when the payload has the wrong length.</summary>
     public long Child => Payload.Length == ChildSize ? BinaryPrimitives.ReadInt64LittleEndian(Payload) : 0;
 

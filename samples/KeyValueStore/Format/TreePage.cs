@@ -26,6 +26,34 @@ internal readonly ref struct TreePage(ReadOnlySpan<byte> bytes)
     public bool IsPlausible => (Kind, Level) is (PageKind.Leaf, 0) or (PageKind.Branch, > 0)
         && PageHeader.Size + (Count * TreeCell.SlotSize) <= _bytes.Length;
 
+    /// <summary>Whether the page can be changed in place: the cells lie inside the heap and apart from each other, and they and the dead bytes add up to it (KV-1).</summary>
+    public bool IsConsistent
+    {
+        get
+        {
+            int heapStart = PageHeader.HeapStart(_bytes);
+            int deadBytes = PageHeader.DeadBytes(_bytes);
+            if (!IsPlausible || heapStart < PageHeader.Size + (Count * TreeCell.SlotSize) || heapStart > _bytes.Length || deadBytes < 0)
+            {
+                return false;
+            }
+
+            HeapMap map = new(stackalloc ulong[HeapMap.LengthFor(_bytes.Length)]);
+            long used = deadBytes;
+            for (int i = 0; i < Count; i++)
+            {
+                if (!TryGetCell(i, out TreeCell cell) || OffsetOf(i) < heapStart || !map.TryTake(OffsetOf(i), cell.HeapSize))
+                {
+                    return false;
+                }
+
+                used += cell.HeapSize;
+            }
+
+            return used == _bytes.Length - heapStart;
+        }
+    }
+
     /// <summary>Byte offset of the cell at a position; 0 when there is no such slot.</summary>
     public int OffsetOf(int index)
     {

@@ -50,7 +50,7 @@ internal readonly ref struct TreePageEditor(Span<byte> bytes)
         int slot = index * TreeCell.SlotSize;
         int offset = BinaryPrimitives.ReadUInt16LittleEndian(slots[slot..]);
         Page.TryGetCell(index, out TreeCell cell);
-        int cellSize = cell.Footprint - TreeCell.SlotSize;
+        int cellSize = cell.HeapSize;
         slots[(slot + TreeCell.SlotSize)..(count * TreeCell.SlotSize)].CopyTo(slots[slot..]);
         if (offset == PageHeader.HeapStart(_bytes))
         {
@@ -87,7 +87,7 @@ internal readonly ref struct TreePageEditor(Span<byte> bytes)
         for (int index = 0; index < old.Count; index++)
         {
             old.TryGetCell(index, out TreeCell cell);
-            heap -= cell.Footprint - TreeCell.SlotSize;
+            heap -= cell.HeapSize;
             WriteCell(_bytes[heap..], cell.Key, cell.Payload, cell.IsOverflow);
             BinaryPrimitives.WriteUInt16LittleEndian(_bytes[(PageHeader.Size + (index * TreeCell.SlotSize))..], checked((ushort)heap));
         }

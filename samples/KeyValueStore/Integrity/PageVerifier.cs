@@ -1,4 +1,5 @@
 using System.Numerics;
+using StorageCache.KeyValueStore.Format;
 
 namespace StorageCache.KeyValueStore.Integrity;
 
@@ -68,17 +69,37 @@ internal sealed class PageVerifier(Mapping mapping)
     /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
     public void Verify(in PageReadLease lease)
     {
-        if (lease.PrivateWord != PageSeal.Trusted && !PageChecksum.IsValid(lease.Span, lease.Page))
+        if ((PageTrust)lease.PrivateWord == PageTrust.None && !PageChecksum.IsValid(lease.Span, lease.Page))
         {
             throw Wrong(lease.Page);
         }
     }
 
-    /// <summary>Verifies a page that is about to be changed, which makes it trusted.</summary>
+    /// <summary>Verifies a tree page that is about to be changed in place, and that it can be; which makes its cells trusted.</summary>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, it is no tree page, or its cells do not fit it.</exception>
+    public void VerifyTreePage(ref PageWriteLease lease)
+    {
+        if ((PageTrust)lease.PrivateWord == PageTrust.Cells)
+        {
+            return;
+        }
+
+        Verify(ref lease);
+
+        // A checksum proves that the bytes are those that were written, not that whoever wrote them was sane.
+        if (!new TreePage(lease.Span).IsConsistent)
+        {
+            throw CorruptStoreException.NotATreePage(mapping.Path, lease.Page);
+        }
+
+        lease.PrivateWord = (ulong)PageTrust.Cells;
+    }
+
+    /// <summary>Verifies a page that is about to be changed, which makes its bytes trusted.</summary>
     /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
     public void Verify(ref PageWriteLease lease)
     {
-        if (lease.PrivateWord == PageSeal.Trusted)
+        if ((PageTrust)lease.PrivateWord != PageTrust.None)
         {
             return;
         }
@@ -88,7 +109,7 @@ internal sealed class PageVerifier(Mapping mapping)
             throw Wrong(lease.Page);
         }
 
-        lease.PrivateWord = PageSeal.Trusted;
+        lease.PrivateWord = (ulong)PageTrust.Bytes;
     }
 
     private bool IsRemembered(long page) => Volatile.Read(ref PlaceOf(page)) is { } verified && verified.Page == page && verified.Look.Validate();

@@ -83,7 +83,7 @@ internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, P
             return;
         }
 
-        _lease = await allocator.AllocateAsync(cancellationToken).ConfigureAwait(false);
+        _lease = await allocator.AllocateAsync(IsHeld, cancellationToken).ConfigureAwait(false);
         _firstPage = _lease.Page;
         _lastPage = _firstPage;
         PageHeader.InitializeOverflow(_lease.Span, _firstPage, 0);
@@ -91,7 +91,7 @@ internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, P
 
     private async ValueTask NextPageAsync(CancellationToken cancellationToken)
     {
-        PageWriteLease next = await allocator.AllocateAsync(cancellationToken).ConfigureAwait(false);
+        PageWriteLease next = await allocator.AllocateAsync(IsHeld, cancellationToken).ConfigureAwait(false);
         PageHeader.SetNext(_lease.Span, next.Page);
         ReleaseLease();
         _lease = next;
@@ -100,6 +100,8 @@ internal sealed class OverflowWriter(Mapping mapping, PageAllocator allocator, P
         _index++;
         PageHeader.InitializeOverflow(_lease.Span, _firstPage, _index);
     }
+
+    private bool IsHeld(long page) => _lease.IsHeld && page == _lastPage;
 
     private void ReleaseLease()
     {

@@ -45,11 +45,13 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
     }
 
     /// <summary>Leases a page for a new use; its bytes are zero. On an exception nothing has changed.</summary>
-    public async ValueTask<PageWriteLease> AllocateAsync(CancellationToken cancellationToken)
+    /// <param name="isHeld">Says which pages the caller holds: a free list that leads to one of them would have it wait for itself.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async ValueTask<PageWriteLease> AllocateAsync(Predicate<long> isHeld, CancellationToken cancellationToken)
     {
         if (FreeHead == 0 && _detached.Count > 0)
         {
-            await ReclaimAsync(cancellationToken).ConfigureAwait(false);
+            await ReclaimAsync(isHeld, cancellationToken).ConfigureAwait(false);
         }
 
         if (FreeHead == 0)
@@ -57,6 +59,11 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
             PageWriteLease added = await mapping.WriteNewAsync(PageCount, cancellationToken).ConfigureAwait(false);
             PageCount++;
             return added;
+        }
+
+        if (isHeld(FreeHead))
+        {
+            throw new CorruptStoreException(mapping.Path, FreeHead, "it is in use, and on the free list");
         }
 
         PageWriteLease lease = await mapping.WriteAsync(FreeHead, cancellationToken).ConfigureAwait(false);
@@ -90,7 +97,9 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
     }
 
     /// <summary>Puts the detached chains that nobody reads on the free list.</summary>
-    public async ValueTask ReclaimAsync(CancellationToken cancellationToken)
+    /// <param name="isHeld">Says which pages the caller holds.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async ValueTask ReclaimAsync(Predicate<long> isHeld, CancellationToken cancellationToken)
     {
         for (int i = _detached.Count - 1; i >= 0; i--)
         {
@@ -98,6 +107,11 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
             if (activeReads.IsActive(chain.FirstPage))
             {
                 continue;
+            }
+
+            if (isHeld(chain.LastPage))
+            {
+                throw NotTheLastPage(chain);
             }
 
             await LinkLastPageAsync(chain, FreeHead, cancellationToken).ConfigureAwait(false);
@@ -135,7 +149,7 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
             Span<byte> page = lease.Span;
             if (PageHeader.Kind(page) != PageKind.Overflow || PageHeader.FirstPage(page) != chain.FirstPage)
             {
-                throw new CorruptStoreException(mapping.Path, chain.LastPage, $"it is not the last page of the value that begins at page {chain.FirstPage}");
+                throw NotTheLastPage(chain);
             }
 
             PageHeader.SetNext(page, next);
@@ -163,6 +177,9 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
         FreeHead = last ? 0 : next;
         FreePages--;
     }
+
+    private CorruptStoreException NotTheLastPage(in OverflowReference chain) =>
+        new(mapping.Path, chain.LastPage, $"it is not the last page of the value that begins at page {chain.FirstPage}");
 
     /// <summary>Whether a page is one that the store uses and that others may lead to.</summary>
     public bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount;

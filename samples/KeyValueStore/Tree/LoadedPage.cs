@@ -44,12 +44,12 @@ internal sealed class LoadedPage
         return size;
     }
 
-    /// <summary>Copies a page. Null when it is not a tree page.</summary>
+    /// <summary>Copies a page. Null when it is not a tree page that can be taken apart and put together again.</summary>
     public static LoadedPage? TryLoad(long number, ReadOnlySpan<byte> bytes)
     {
         byte[] image = bytes.ToArray();
         TreePage page = new(image);
-        if (!page.IsPlausible)
+        if (!page.IsConsistent)
         {
             return null;
         }
@@ -57,7 +57,9 @@ internal sealed class LoadedPage
         List<PlannedCell> cells = new(page.Count + 1);
         for (int i = 0; i < page.Count; i++)
         {
-            if (!page.TryGetCell(i, out TreeCell cell))
+            if (!page.TryGetCell(i, out TreeCell cell)
+                || (page.Level > 0 && cell.Child == 0)
+                || (i > 0 && cells[i - 1].Key.Span.SequenceCompareTo(cell.Key) >= 0))
             {
                 return null;
             }

@@ -33,6 +33,11 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     /// <summary>Copies a tree page.</summary>
     public async ValueTask<LoadedPage> LoadAsync(long page, int level, CancellationToken cancellationToken)
     {
+        if ((page != MetaPage.RootPage && !allocator.IsUsable(page)) || Holds(page))
+        {
+            throw new CorruptStoreException(mapping.Path, page, "the tree leads to it, but it is outside the file or free");
+        }
+
         using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
         verifier.Verify(lease);
         LoadedPage? loaded = LoadedPage.TryLoad(page, lease.Span);
@@ -44,7 +49,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     /// <summary>Adds a page to the tree.</summary>
     public async ValueTask<long> AllocateAsync(int level, CancellationToken cancellationToken)
     {
-        PageWriteLease lease = await allocator.AllocateAsync(cancellationToken).ConfigureAwait(false);
+        PageWriteLease lease = await allocator.AllocateAsync(Holds, cancellationToken).ConfigureAwait(false);
         _added.Add((lease, null));
         CountPage(level, 1);
         return lease.Page;
@@ -76,7 +81,7 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
             }
         }
 
-        _staged.Add(new StagedPage(page, currentLevel, image));
+        AddStaged(new StagedPage(page, currentLevel, image));
     }
 
     /// <summary>Changes the link of the leaf right of the modification back to its left neighbour.</summary>
@@ -84,13 +89,13 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     {
         LoadedPage loaded = await LoadAsync(page, 0, cancellationToken).ConfigureAwait(false);
         PageHeader.SetPrevious(loaded.Image, previous);
-        _staged.Add(new StagedPage(page, 0, loaded.Image));
+        AddStaged(new StagedPage(page, 0, loaded.Image));
     }
 
     /// <summary>Takes a page out of the tree.</summary>
     public void StageFree(long page, int level)
     {
-        _staged.Add(new StagedPage(page, level, null));
+        AddStaged(new StagedPage(page, level, null));
         CountPage(level, -1);
     }
 
@@ -98,9 +103,13 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
     public void StageCollapse(long child, int childLevel)
     {
         int index = _staged.FindIndex(staged => staged.Page == child);
-        byte[] image = _staged[index].Image!;
+        if (index < 0 || _staged[index].Image is not { } image)
+        {
+            throw new CorruptStoreException(mapping.Path, MetaPage.RootPage, $"its only child is page {child}, which is not the page that was merged");
+        }
+
         _staged[index] = new StagedPage(child, childLevel, null);
-        _staged.Add(new StagedPage(MetaPage.RootPage, childLevel + 1, image));
+        AddStaged(new StagedPage(MetaPage.RootPage, childLevel + 1, image));
 
         // The root's own page changes from a branch to what the child was, and the child's page goes.
         CountPage(childLevel + 1, -1);
@@ -193,6 +202,23 @@ internal sealed class TreePlan(Mapping mapping, PageAllocator allocator, PageLim
             PageChecksum.Write(image, lease.Page);
         }
     }
+
+    /// <summary>Notes what becomes of a page. A tree in which a page has two places would have it latched twice, and wait for itself.</summary>
+    private void AddStaged(in StagedPage added)
+    {
+        foreach (StagedPage staged in _staged)
+        {
+            if (staged.Page == added.Page)
+            {
+                throw new CorruptStoreException(mapping.Path, added.Page, "it has two places in the tree");
+            }
+        }
+
+        _staged.Add(added);
+    }
+
+    /// <summary>Whether a page is one that this plan has allocated, and holds exclusively.</summary>
+    private bool Holds(long page) => _added.Exists(added => added.Lease.Page == page);
 
     private void CountPage(int level, int change)
     {

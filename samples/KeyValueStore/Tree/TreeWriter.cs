@@ -51,7 +51,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         PageWriteLease lease = await mapping.WriteAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
         try
         {
-            verifier.Verify(ref lease);
+            verifier.VerifyTreePage(ref lease);
             TreePage page = new(lease.Span);
             if (!page.IsPlausible || page.Level != 0 || !page.TrySearch(key.Span, out index, out bool found))
             {
@@ -62,6 +62,11 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             if (found)
             {
                 page.TryGetCell(index, out old);
+            }
+
+            if (old.IsOverflow && !IsReference(old.Payload))
+            {
+                throw new CorruptStoreException(mapping.Path, lease.Page, $"where it says that the value of cell {index} is, there can be none");
             }
 
             change = new TreeChange(found, old.Payload.ToArray(), old.IsOverflow);
@@ -86,7 +91,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
                     editor.Insert(index, placed.Key.Span, placed.Payload.Span, placed.IsOverflow);
                 }
 
-                lease.Seal();
+                lease.Seal(PageTrust.Cells);
                 CountEntry(change, key.Length, cell);
                 return change;
             }
@@ -250,6 +255,13 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         LoadedPage left = childIndex == leftIndex ? page : sibling;
         LoadedPage right = childIndex == leftIndex ? sibling : page;
 
+        bool isOrdered = sibling.Cells.Count > 0
+            && (page.Cells.Count == 0 || page.Level > 0 || left.Cells[^1].Key.Span.SequenceCompareTo(right.Cells[0].Key.Span) < 0);
+        if (!isOrdered)
+        {
+            throw new CorruptStoreException(mapping.Path, sibling.Number, $"it is empty, or its keys are not apart from those of page {page.Number} beside it");
+        }
+
         List<PlannedCell> cells = [.. left.Cells, .. right.Cells];
         if (page.Level > 0)
         {
@@ -371,6 +383,9 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             OverflowPages = Counts.OverflowPages + overflowPages,
         };
     }
+
+    private bool IsReference(ReadOnlySpan<byte> payload) =>
+        OverflowReference.TryRead(payload, out OverflowReference reference) && allocator.IsUsable(reference.FirstPage) && allocator.IsUsable(reference.LastPage);
 
     private long LengthOf(ReadOnlySpan<byte> payload, bool isOverflow, out long overflowPages)
     {

@@ -28,13 +28,22 @@ internal static class Kv
 
     public static Process Start(string[] arguments) => Start(new ProcessStartInfo("dotnet", [s_path, .. arguments]));
 
-    /// <summary>Starts a command that can be interrupted although the tests themselves may have been started with interrupts ignored, as a shell's background jobs are.</summary>
+    /// <summary>Starts a command that can be interrupted although the tests themselves may have been started with signals ignored, as a shell's background jobs and what nohup runs are.</summary>
     public static Process StartInterruptible(string[] arguments) =>
-        Start(new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", s_path, .. arguments]));
+        Start(new ProcessStartInfo("env", ["--default-signal=INT,HUP", "dotnet", s_path, .. arguments]));
 
     /// <summary>Sends a signal to a process.</summary>
     public static void Signal(Process process, string signal) =>
         RunTool("kill", "-" + signal, process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>Sends a signal to a process that may have come to its end.</summary>
+    public static void TrySignal(Process process, string signal)
+    {
+        if (!process.HasExited)
+        {
+            RunTool("sh", "-c", "kill -$0 $1 || true", signal, process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        }
+    }
 
     /// <summary>Runs another program, which must succeed.</summary>
     public static void RunTool(string program, params string[] arguments)
