@@ -24,6 +24,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Heads, spare ones included, and sums of a few frame counts stay within 31 bits.</summary>
     private const int MostFrames = 1 << 29;
+
+    /// <summary>What making way for one page can take at most at once: a leaf, and the nodes that it hangs in. Bytes.</summary>
+    private const int RoomForMetadata = PageTableMemory.LeafBytes + (2 * PageTableMemory.NodeBytes);
     private const long HugePagesFrom = 64L << 20;
 
     private readonly Lock _mappingLock = new();
@@ -47,7 +50,7 @@ internal sealed unsafe class CacheCore
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
         OwnThread = new OwnThread("StorageCache tasks");
-        FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout);
+        FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout, RoomForMetadata + Frames.BytesPerFrame);
         Loads = new PageLoadPool(this);
         Counters = new CacheCounters();
         Hits = new HitCounters();
@@ -117,6 +120,12 @@ internal sealed unsafe class CacheCore
     /// <summary>How far sequential readers are read ahead of.</summary>
     public ReadAheadLimits ReadAheadLimits =>
         new((int)Math.Min(Options.ReadAheadLimit / PageSize, Math.Max(SequentialStream.FirstWindow, FrameCapacity / 16)), FrameCapacity / 4);
+
+    /// <summary>
+    /// Whether no more pages may be claimed without a frame at hand. Claims hold heads, and if those at the end of the frame queue
+    /// held them all, frames would go round in vain among those at its front (F-6).
+    /// </summary>
+    public bool IsCrowded => FrameQueue.Count >= SpareHeads(FrameCapacity) / 2;
 
     /// <summary>The least memory limit for a page size, in bytes.</summary>
     public static long LeastMemory(int pageSize) => Overhead(LeastFrames) + (LeastFrames * (long)BytesPerFrame(pageSize));
@@ -208,24 +217,42 @@ internal sealed unsafe class CacheCore
     }
 
     /// <summary>
-    /// Makes room for page table metadata: takes down leaves without pages, gives free frames back, evicts. Returns
-    /// whether anything was gained.
+    /// Makes room for page table metadata: takes a leaf down that has no pages, or else gives frames back, free ones or those of
+    /// pages that can be evicted. Returns whether it is worth while to try again.
     /// </summary>
     public bool TryMakeRoomForMetadata()
     {
-        const int Needed = PageTableMemory.LeafBytes + (2 * PageTableMemory.NodeBytes);
-        if (TryReclaimLeaf())
+        // Where the kernel has no memory to promise, frames that are given back are lost and nothing is gained.
+        return TryReclaimLeaf() || (PageTables.MayGrow && TryRetireForMetadata());
+    }
+
+    /// <summary>
+    /// All that is needed or nothing: what is given back bit by bit is taken by others bit by bit, and whoever still lacks some
+    /// would evict one page after the other.
+    /// </summary>
+    private bool TryRetireForMetadata()
+    {
+        Span<uint> frames = stackalloc uint[(RoomForMetadata / Frames.BytesPerFrame) + 1];
+        int count = 0;
+        while (count < frames.Length && (frames[count] = TryAllocateFrame(forBreak: false)) != 0)
         {
-            return true;
+            count++;
         }
 
-        int frames = (Needed / Frames.BytesPerFrame) + 1;
-        if (Frames.RetireFree(frames) == frames)
+        bool isEnough = count == frames.Length;
+        foreach (uint frame in frames[..count])
         {
-            return true;
+            if (isEnough)
+            {
+                Frames.Retire(frame);
+            }
+            else
+            {
+                Frames.DropReference(frame);
+            }
         }
 
-        return Reclaimer.Evict(frames) > 0 && Frames.RetireFree(frames) > 0;
+        return isEnough;
     }
 
     /// <summary>Takes down one leaf that holds nothing but shadow entries.</summary>

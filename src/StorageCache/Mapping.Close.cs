@@ -19,7 +19,10 @@ public sealed partial class Mapping
     /// <param name="cancellationToken">Stops waiting; the mapping stays open.</param>
     /// <exception cref="PageWriteException">A dirty page could not be written. The mapping stays open and nothing is lost; closing again tries again.</exception>
     /// <exception cref="FlushFailedException">The sync failed. The mapping stays open in state <see cref="MappingState.Failed"/>; closing again closes it without what could not be made durable.</exception>
-    /// <exception cref="MappingBusyException">A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>. The mapping stays open.</exception>
+    /// <exception cref="MappingBusyException">
+    /// A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>, not counting the time that writing took; or a
+    /// flush or truncation that was under way has waited for one that long. The mapping stays open and nothing is lost.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask CloseAsync(CancellationToken cancellationToken = default) => Cache.CloseAsync(this, cancellationToken);
 
@@ -47,7 +50,7 @@ public sealed partial class Mapping
     /// <param name="cancellationToken">Stops waiting.</param>
     internal async Task CloseCoreAsync(bool flush, TimeSpan patience, CancellationToken cancellationToken)
     {
-        using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(true))
+        using (await EnterToCloseAsync(patience, cancellationToken).ConfigureAwait(true))
         {
             MappingState before = _state;
             if (before == MappingState.Closed)
@@ -61,13 +64,13 @@ public sealed partial class Mapping
             {
                 ExpelWaiters();
                 bool keepChanges = flush && before == MappingState.Open;
-                long start = _core.Options.TimeProvider.GetTimestamp();
+                Patience left = new(_core.Options.TimeProvider, patience);
                 do
                 {
                     _writesStopped = false;
                     if (keepChanges)
                     {
-                        await FlushCoreAsync(cancellationToken).ConfigureAwait(true);
+                        await FlushCoreAsync(left, cancellationToken).ConfigureAwait(true);
                     }
 
                     _writesStopped = true;
@@ -76,7 +79,7 @@ public sealed partial class Mapping
                     // A flush that was cancelled has left its sync running.
                     await _syncs.WhenIdleAsync().WaitAsync(cancellationToken).ConfigureAwait(true);
                 }
-                while (!await TryRemoveAllAsync(keepChanges, start, patience, cancellationToken).ConfigureAwait(true));
+                while (!await TryRemoveAllAsync(keepChanges, left, cancellationToken).ConfigureAwait(true));
             }
             catch
             {
@@ -104,32 +107,21 @@ public sealed partial class Mapping
     /// Whether to stop at a page that is dirty: somebody changed it under a lease that was returned only now, and it has to
     /// be flushed first.
     /// </param>
-    /// <param name="start">When the wait began, in timestamps of the clock.</param>
-    /// <param name="patience">How long to wait in all.</param>
+    /// <param name="patience">How long to wait for leases and pins in all.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Whether all pages have gone.</returns>
-    private async Task<bool> TryRemoveAllAsync(bool keepChanges, long start, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task<bool> TryRemoveAllAsync(bool keepChanges, Patience patience, CancellationToken cancellationToken)
     {
         for (long page = NextPresent(0); page >= 0; page = NextPresent(page))
         {
             try
             {
-                TimeSpan left = patience == Timeout.InfiniteTimeSpan ? patience : patience - _core.Options.TimeProvider.GetElapsedTime(start);
-                if (left != Timeout.InfiniteTimeSpan && left <= TimeSpan.Zero)
-                {
-                    left = TimeSpan.FromMilliseconds(1);
-                }
-
-                await LatchInternalAsync(page, left, cancellationToken).ConfigureAwait(true);
+                await LatchInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {
                 // Evicted meanwhile, or its load failed while we stood in line.
                 continue;
-            }
-            catch (LatchTimeoutException)
-            {
-                throw Throw.MakeBusy(this, page);
             }
 
             try
@@ -140,7 +132,7 @@ public sealed partial class Mapping
                     return false;
                 }
 
-                await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(true);
+                await WaitForPinsAsync(page, patience, cancellationToken).ConfigureAwait(true);
             }
             catch
             {
@@ -154,7 +146,7 @@ public sealed partial class Mapping
         // Pages that were truncated away under a pin have a head still.
         for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
         {
-            await WaitForPinsAsync(page, start, patience, cancellationToken).ConfigureAwait(true);
+            await WaitForPinsAsync(page, patience, cancellationToken).ConfigureAwait(true);
             DetachIfEmpty(page);
         }
 
@@ -162,17 +154,19 @@ public sealed partial class Mapping
     }
 
     /// <summary>Waits until nobody has a page pinned. Rare, and not worth a wait list.</summary>
-    private async Task WaitForPinsAsync(long page, long start, TimeSpan patience, CancellationToken cancellationToken)
+    private async Task WaitForPinsAsync(long page, Patience patience, CancellationToken cancellationToken)
     {
         TimeProvider time = _core.Options.TimeProvider;
         while (IsPinned(page))
         {
-            if (patience != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) >= patience)
+            if (patience.IsExhausted)
             {
                 throw Throw.MakeBusy(this, page);
             }
 
+            long begun = time.GetTimestamp();
             await Task.Delay(TimeSpan.FromMilliseconds(1), time, cancellationToken).ConfigureAwait(true);
+            patience.Spend(begun);
         }
     }
 

@@ -44,7 +44,8 @@ public sealed class PageCacheOptions
 
     /// <summary>
     /// How long a free frame is waited for when every frame is pinned, latched or dirty; then
-    /// <see cref="CacheFullException"/>. Above zero and at most 24 days, or infinite. Default: 30 seconds.
+    /// <see cref="CacheFullException"/>. Also how long closing waits for leases and pins; then <see cref="MappingBusyException"/>.
+    /// Above zero and at most 24 days, or infinite. Default: 30 seconds.
     /// </summary>
     public TimeSpan FrameTimeout { get; init; } = TimeSpan.FromSeconds(30);
 

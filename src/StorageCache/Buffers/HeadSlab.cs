@@ -13,6 +13,9 @@ internal sealed unsafe class HeadSlab
     private int _inUse;
     private int _capacity;
 
+    /// <summary>Whether there was no memory for the last head that none could be used again for.</summary>
+    private bool _isStunted;
+
     /// <param name="maximum">The most heads there can ever be.</param>
     /// <param name="hugePages">Whether to ask for 2 MiB memory pages.</param>
     public HeadSlab(uint maximum, bool hugePages)
@@ -32,8 +35,11 @@ internal sealed unsafe class HeadSlab
     /// <summary>How many heads are in use.</summary>
     public int InUse => Volatile.Read(ref _inUse);
 
-    /// <summary>Whether fewer heads than <see cref="Capacity"/> are in use.</summary>
-    public bool HasRoom => InUse < Capacity;
+    /// <summary>
+    /// Whether a head is likely to be had: fewer than <see cref="Capacity"/> are in use, and one is free or there has been memory for
+    /// the last one that was wanted.
+    /// </summary>
+    public bool HasRoom => InUse < Capacity && (_slab.HasFree || !Volatile.Read(ref _isStunted));
 
     /// <summary>Heads that were ever used have indices 1 to this.</summary>
     public uint HighWater => _slab.HighWater;
@@ -58,7 +64,13 @@ internal sealed unsafe class HeadSlab
         }
 
         uint index = _slab.TryReuse();
-        if (index == 0 && (index = _slab.TryGrow()) == 0)
+        if (index == 0)
+        {
+            index = _slab.TryGrow();
+            Volatile.Write(ref _isStunted, index == 0);
+        }
+
+        if (index == 0)
         {
             Interlocked.Decrement(ref _inUse);
             return 0;

@@ -164,6 +164,39 @@ internal sealed unsafe class FramePool
         return retired;
     }
 
+    /// <summary>Gives the memory of a frame back that the caller alone has; it drops its reference with it.</summary>
+    public void Retire(uint frame)
+    {
+        FrameDescriptor* descriptor = Descriptor(frame);
+        Debug.Assert(descriptor->References == 1 && descriptor->Owner == 0, "a frame is retired by the only one who has it (F-3)");
+        descriptor->References = 0;
+        Retire(frame, descriptor);
+    }
+
+    /// <summary>
+    /// Charges the budget for metadata, and gives the memory of free frames back for it, but for those kept back for breaks.
+    /// </summary>
+    public bool TryTakeRoom(long bytes)
+    {
+        if (bytes > (Available - Reserve) * _bytesPerFrame)
+        {
+            return false;
+        }
+
+        while (!_budget.TryCharge(bytes))
+        {
+            if (RetireFree(1) == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Gives back what <see cref="TryTakeRoom"/> charged.</summary>
+    public void ReturnRoom(long bytes) => _budget.Release(bytes);
+
     /// <summary>Gives all physical memory back; the addresses stay readable as zeros until nobody can look any more.</summary>
     public void Discard()
     {

@@ -4,22 +4,41 @@ namespace StorageCache.Frames;
 /// Those who wait for a frame, first in, first out, each with the same patience. Frames are handed over one to one; nobody
 /// is woken to compete. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Writers that break away stand in a list of their own, since they may take frames that are kept back for them, and so do those
+/// for whom a frame is not enough; so nobody has to be passed over to find the next. One who comes back, because what it was
+/// given was not all that it needed, has its old turn (F-5). What is done for one frame or one waiter does not grow with the
+/// length of the queue (F-6).
+/// </remarks>
 internal sealed class FrameQueue
 {
+    /// <summary>The queue that the calling thread is handing frames out of.</summary>
+    [ThreadStatic]
+    private static FrameQueue? s_pumping;
+
     private readonly FramePool _frames;
     private readonly TimeProvider _time;
     private readonly TimeSpan _timeout;
+    private readonly long _bytesRoom;
     private readonly Lock _lock = new();
-    private IFrameWaiter? _first;
-    private IFrameWaiter? _last;
+    private FrameWaitList _others;
+    private FrameWaitList _breaks;
+    private FrameWaitList _lacking;
+    private long _turns;
+    private long _steps;
     private int _count;
     private bool _isClosed;
 
-    public FrameQueue(FramePool frames, TimeProvider time, TimeSpan timeout)
+    /// <param name="frames">Where frames come from.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="timeout">How long everybody waits at most.</param>
+    /// <param name="bytesRoom">How much room is handed to one who waits for <see cref="FrameNeed.Room"/>.</param>
+    public FrameQueue(FramePool frames, TimeProvider time, TimeSpan timeout, long bytesRoom)
     {
         _frames = frames;
         _time = time;
         _timeout = timeout;
+        _bytesRoom = bytesRoom;
     }
 
     /// <summary>How many wait.</summary>
@@ -32,56 +51,41 @@ internal sealed class FrameQueue
         {
             lock (_lock)
             {
-                if (_first is null || _timeout == Timeout.InfiniteTimeSpan)
+                IFrameWaiter? first = FirstOfAll;
+                if (first is null || _timeout == Timeout.InfiniteTimeSpan)
                 {
                     return TimeSpan.MaxValue;
                 }
 
                 long now = _time.GetTimestamp();
-                return _first.FrameDeadline <= now ? TimeSpan.Zero : _time.GetElapsedTime(now, _first.FrameDeadline);
+                return first.FrameDeadline <= now ? TimeSpan.Zero : _time.GetElapsedTime(now, first.FrameDeadline);
             }
         }
     }
 
+    /// <summary>Waiters looked at so far, in queueing and in handing out.</summary>
+    public long Steps => Volatile.Read(ref _steps);
+
+    private IFrameWaiter? FirstOfAll => Earlier(Earlier(_others.First, _lacking.First), _breaks.First);
+
     /// <summary>
-    /// Appends a waiter, or, if its time began earlier than the first one's (it was here before), puts it first. The caller
-    /// calls <see cref="Pump"/> afterwards, in case a frame came free meanwhile.
+    /// Queues a waiter, at its turn. The caller calls <see cref="Pump"/> afterwards, or has the background eviction do it, in case
+    /// a frame came free meanwhile.
     /// </summary>
-    public void Enqueue(IFrameWaiter waiter)
+    public void Enqueue(IFrameWaiter waiter, FrameNeed need)
     {
         bool isClosed;
         lock (_lock)
         {
-            if (waiter.FrameDeadline == 0)
+            if (waiter.FrameTurn == 0)
             {
+                waiter.FrameTurn = ++_turns;
                 waiter.FrameDeadline = _time.GetTimestamp() + (long)(Math.Max(0, _timeout.TotalSeconds) * _time.TimestampFrequency);
             }
 
             waiter.FrameTicket = waiter.OnQueueing();
-            waiter.IsQueuedForFrame = true;
-            if (_first is not null && waiter.FrameDeadline < _first.FrameDeadline)
-            {
-                waiter.PreviousFrameWaiter = null;
-                waiter.NextFrameWaiter = _first;
-                _first.PreviousFrameWaiter = waiter;
-                _first = waiter;
-            }
-            else
-            {
-                waiter.NextFrameWaiter = null;
-                waiter.PreviousFrameWaiter = _last;
-                if (_last is null)
-                {
-                    _first = waiter;
-                }
-                else
-                {
-                    _last.NextFrameWaiter = waiter;
-                }
-
-                _last = waiter;
-            }
-
+            waiter.QueuedFor = need;
+            _steps += ListOf(need).Insert(waiter);
             Volatile.Write(ref _count, _count + 1);
             isClosed = _isClosed;
         }
@@ -97,7 +101,7 @@ internal sealed class FrameQueue
     {
         lock (_lock)
         {
-            if (waiter.IsQueuedForFrame)
+            if (waiter.QueuedFor != FrameNeed.None)
             {
                 Unlink(waiter);
             }
@@ -107,48 +111,24 @@ internal sealed class FrameQueue
     /// <summary>Hands free frames to those who wait. Called with no lock held whenever a frame may have come free.</summary>
     public void Pump()
     {
-        while (Count != 0)
+        // Whoever gets a frame may fail at once, on this thread, and free it again: the loop that is running sees it, and does
+        // not go on deeper in the stack.
+        if (Count == 0 || s_pumping == this)
         {
-            IFrameWaiter? waiter;
-            uint frame;
-            long ticket;
-            lock (_lock)
+            return;
+        }
+
+        FrameQueue? outer = s_pumping;
+        s_pumping = this;
+        try
+        {
+            while (TryServeOne())
             {
-                waiter = _first;
-                while (waiter is not null && !waiter.CanUseFrame)
-                {
-                    waiter = waiter.NextFrameWaiter;
-                }
-
-                if (waiter is null)
-                {
-                    return;
-                }
-
-                frame = _frames.TryAllocate(waiter.IsForBreak);
-                if (frame == 0 && !waiter.IsForBreak)
-                {
-                    // Those behind may be content with a frame of the reserve.
-                    while (waiter is not null && !waiter.IsForBreak)
-                    {
-                        waiter = waiter.NextFrameWaiter;
-                    }
-
-                    frame = waiter is null ? 0 : _frames.TryAllocate(forBreak: true);
-                }
-
-                if (frame == 0)
-                {
-                    return;
-                }
-
-                ticket = Unlink(waiter!);
             }
-
-            if (!waiter!.OnFrame(frame, ticket))
-            {
-                _frames.DropReference(frame);
-            }
+        }
+        finally
+        {
+            s_pumping = outer;
         }
     }
 
@@ -165,16 +145,9 @@ internal sealed class FrameQueue
         List<(IFrameWaiter Waiter, long Ticket)>? breaks = null;
         lock (_lock)
         {
-            IFrameWaiter? waiter = _first;
-            while (waiter is not null)
+            while (_breaks.First is { } waiter)
             {
-                IFrameWaiter? next = waiter.NextFrameWaiter;
-                if (waiter.IsForBreak)
-                {
-                    (breaks ??= []).Add((waiter, Unlink(waiter)));
-                }
-
-                waiter = next;
+                (breaks ??= []).Add((waiter, Unlink(waiter)));
             }
         }
 
@@ -207,6 +180,60 @@ internal sealed class FrameQueue
         Expire(all: true);
     }
 
+    private bool TryServeOne()
+    {
+        IFrameWaiter? waiter;
+        uint frame;
+        long ticket;
+        lock (_lock)
+        {
+            waiter = NextToServe(out frame);
+            if (waiter is null)
+            {
+                return false;
+            }
+
+            ticket = Unlink(waiter);
+        }
+
+        if (frame == 0)
+        {
+            if (!waiter.OnRoom(_bytesRoom, ticket))
+            {
+                _frames.ReturnRoom(_bytesRoom);
+            }
+        }
+        else if (!waiter.OnFrame(frame, ticket))
+        {
+            _frames.DropReference(frame);
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// The one who has waited longest, or a writer that breaks away, and a frame for it, or zero if it is room that was taken for
+    /// it; null if what it waits for is not to be had.
+    /// </summary>
+    private IFrameWaiter? NextToServe(out uint frame)
+    {
+        _steps++;
+        IFrameWaiter? writer = _breaks.First;
+        IFrameWaiter? first = Earlier(_others.First, _lacking.First is { CanUseFrame: true } ready ? ready : null);
+        frame = 0;
+        if (first is not null && first == Earlier(first, writer))
+        {
+            if (first is { QueuedFor: FrameNeed.Room, NeedsRoom: true } ? _frames.TryTakeRoom(_bytesRoom) : (frame = _frames.TryAllocate(forBreak: false)) != 0)
+            {
+                return first;
+            }
+        }
+
+        // Those who break away may be content with a frame of the reserve.
+        frame = writer is null ? 0 : _frames.TryAllocate(forBreak: true);
+        return frame == 0 ? null : writer;
+    }
+
     private void Expire(bool all)
     {
         while (true)
@@ -215,7 +242,7 @@ internal sealed class FrameQueue
             long ticket;
             lock (_lock)
             {
-                waiter = _first;
+                waiter = FirstOfAll;
                 if (waiter is null || (!all && _time.GetTimestamp() < waiter.FrameDeadline))
                 {
                     return;
@@ -228,32 +255,27 @@ internal sealed class FrameQueue
         }
     }
 
+    private static IFrameWaiter? Earlier(IFrameWaiter? one, IFrameWaiter? other) =>
+        one is null || (other is not null && other.FrameTurn < one.FrameTurn) ? other : one;
+
+    private ref FrameWaitList ListOf(FrameNeed need)
+    {
+        switch (need)
+        {
+            case FrameNeed.Break:
+                return ref _breaks;
+            case FrameNeed.FrameAndMore:
+                return ref _lacking;
+            default:
+                return ref _others;
+        }
+    }
+
     /// <summary>Takes a waiter out. Returns the ticket of the stay that ends.</summary>
     private long Unlink(IFrameWaiter waiter)
     {
-        IFrameWaiter? next = waiter.NextFrameWaiter;
-        IFrameWaiter? previous = waiter.PreviousFrameWaiter;
-        if (previous is null)
-        {
-            _first = next;
-        }
-        else
-        {
-            previous.NextFrameWaiter = next;
-        }
-
-        if (next is null)
-        {
-            _last = previous;
-        }
-        else
-        {
-            next.PreviousFrameWaiter = previous;
-        }
-
-        waiter.NextFrameWaiter = null;
-        waiter.PreviousFrameWaiter = null;
-        waiter.IsQueuedForFrame = false;
+        ListOf(waiter.QueuedFor).Remove(waiter);
+        waiter.QueuedFor = FrameNeed.None;
         Volatile.Write(ref _count, _count - 1);
         return waiter.FrameTicket;
     }

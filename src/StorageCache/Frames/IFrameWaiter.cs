@@ -1,31 +1,34 @@
 namespace StorageCache.Frames;
 
-/// <summary>Something that cannot go on without a frame. An intrusive node of the <see cref="FrameQueue"/>.</summary>
+/// <summary>Something that cannot go on without a frame, or room for metadata. An intrusive node of the <see cref="FrameQueue"/>.</summary>
 internal interface IFrameWaiter
 {
-    /// <summary>Next in the queue. Guarded by the queue's lock.</summary>
+    /// <summary>Next in its list. Guarded by the queue's lock.</summary>
     IFrameWaiter? NextFrameWaiter { get; set; }
 
-    /// <summary>Previous in the queue. Guarded by the queue's lock.</summary>
+    /// <summary>Previous in its list. Guarded by the queue's lock.</summary>
     IFrameWaiter? PreviousFrameWaiter { get; set; }
 
-    /// <summary>Whether it stands in the queue. Guarded by the queue's lock.</summary>
-    bool IsQueuedForFrame { get; set; }
+    /// <summary>What it stands in the queue for. Guarded by the queue's lock.</summary>
+    FrameNeed QueuedFor { get; set; }
 
     /// <summary>What <see cref="OnQueueing"/> returned for its present stay. Guarded by the queue's lock.</summary>
     long FrameTicket { get; set; }
 
-    /// <summary>Whether the frames kept back for breaks may be given to it.</summary>
-    bool IsForBreak { get; }
+    /// <summary>Its place among all who ever came to the queue; 0 until it is queued for the first time.</summary>
+    long FrameTurn { get; set; }
 
-    /// <summary>
-    /// Whether it could go on with a frame. If not, what it lacks besides comes free with an eviction, and those behind it may
-    /// pass. Asked under the queue's lock.
-    /// </summary>
+    /// <summary>When its patience ends, in timestamps of the clock; set with <see cref="FrameTurn"/>.</summary>
+    long FrameDeadline { get; set; }
+
+    /// <summary>Whether one who waits for <see cref="FrameNeed.FrameAndMore"/> could use a frame now. Asked under the queue's lock.</summary>
     bool CanUseFrame { get; }
 
-    /// <summary>When its patience ends, in timestamps of the clock; 0 until it is queued for the first time.</summary>
-    long FrameDeadline { get; set; }
+    /// <summary>
+    /// Whether one who waits for <see cref="FrameNeed.Room"/> still does, and would not rather have a frame. Asked under the queue's
+    /// lock.
+    /// </summary>
+    bool NeedsRoom { get; }
 
     /// <summary>
     /// Says that it is being put into the queue. Under the queue's lock: whoever resumes it otherwise takes it out of the
@@ -44,6 +47,11 @@ internal interface IFrameWaiter
     /// <param name="frame">The frame.</param>
     /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>
     bool OnFrame(uint frame, long ticket);
+
+    /// <summary>Hands room for metadata over, charged to the budget. Returns false if it is no longer wanted.</summary>
+    /// <param name="bytes">How much.</param>
+    /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>
+    bool OnRoom(long bytes, long ticket);
 
     /// <summary>Says that no frame came in time.</summary>
     /// <param name="ticket">What <see cref="OnQueueing"/> returned for the stay that ends with it.</param>

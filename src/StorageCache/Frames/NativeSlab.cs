@@ -44,6 +44,9 @@ internal sealed unsafe class NativeSlab
     /// <summary>Items that were ever used have indices 1 to this.</summary>
     public uint HighWater => Volatile.Read(ref _highWater);
 
+    /// <summary>Whether an item that was used before is free.</summary>
+    public bool HasFree => _free.Count > 0;
+
     /// <summary>Address of an item.</summary>
     public byte* this[uint index] => Base + ((long)index * _itemSize);
 

@@ -115,8 +115,9 @@ public sealed unsafe partial class Mapping
         return null;
     }
 
+    /// <summary>Takes back a pin that was counted in vain.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void UndoPin(BufferHead* head)
+    internal void UndoPin(BufferHead* head)
     {
         // The head may be another page's by now, and that page may have lost its frame while our count stood there. Whose it is
         // is read afterwards: one who looked at the count before it was raised may give the head away until it is lowered.

@@ -103,6 +103,19 @@ public sealed unsafe partial class Mapping
         return false;
     }
 
+    /// <summary>As <see cref="TryWriteAt"/>, unless writers are being paused: the slow path knows whether this one is to be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryWriteUnpausedAt(Slot* slot, out PageWriteLease lease)
+    {
+        if (!_throttle.IsActive)
+        {
+            return TryWriteAt(slot, out lease);
+        }
+
+        lease = default;
+        return false;
+    }
+
     /// <summary>Takes the write lease of a page that has not changed since its state was read.</summary>
     internal bool TryUpgradeToWrite(Slot* slot, ulong state, out PageWriteLease lease)
     {
@@ -111,7 +124,9 @@ public sealed unsafe partial class Mapping
             ThrowIfNotWritable();
         }
 
-        if (StateWord.TryLockExclusiveIfUnchanged(slot, state))
+        // An upgrade that fails goes on to Write, as it has to in any case, and is paused there.
+        if (!(_throttle.IsActive && _throttle.HoldsBack(this, isDirty: (state & StateWord.Dirty) != 0))
+            && StateWord.TryLockExclusiveIfUnchanged(slot, state))
         {
             lease = new PageWriteLease(this, slot);
             return true;

@@ -100,8 +100,8 @@ public readonly unsafe struct OptimisticRead
     }
 
     /// <summary>
-    /// Takes the write lease if the page has not changed since the read began, nobody holds or awaits it, and it is not on
-    /// its way to the device.
+    /// Takes the write lease if the page has not changed since the read began, nobody holds or awaits it, it is not on its way to
+    /// the device, and it is dirty already or not too many pages are. If not, <see cref="Mapping.Write(long)"/> waits for all of that.
     /// </summary>
     /// <param name="lease">What was acquired, if the result is true.</param>
     /// <exception cref="InvalidOperationException">The read was never begun.</exception>

@@ -81,7 +81,7 @@ public unsafe struct PagePin : IDisposable
     /// <exception cref="InvalidOperationException">The pin is not held.</exception>
     /// <exception cref="PageTruncatedException">The page was truncated away.</exception>
     public readonly PageWriteLease Write() =>
-        TryWrite(out PageWriteLease lease) ? lease : Owner.Write(Page);
+        Owner.TryWriteUnpausedAt(_slot, out PageWriteLease lease) ? lease : Owner.Write(Page);
 
     /// <summary>Takes the write lease if that needs no waiting; never of a mapping that is read-only, failed or closing. Not held back by too many dirty pages.</summary>
     /// <exception cref="InvalidOperationException">The pin is not held.</exception>
@@ -91,7 +91,7 @@ public unsafe struct PagePin : IDisposable
     /// <exception cref="InvalidOperationException">The pin is not held.</exception>
     /// <exception cref="PageTruncatedException">The page was truncated away.</exception>
     public readonly ValueTask<PageWriteLease> WriteAsync(CancellationToken cancellationToken = default) =>
-        TryWrite(out PageWriteLease lease) ? new ValueTask<PageWriteLease>(lease) : Owner.WriteAsync(Page, cancellationToken);
+        Owner.TryWriteUnpausedAt(_slot, out PageWriteLease lease) ? new ValueTask<PageWriteLease>(lease) : Owner.WriteAsync(Page, cancellationToken);
 
     /// <summary>As <see cref="Write()"/>, with a time-out; see <see cref="Mapping.Write(long, TimeSpan)"/>.</summary>
     /// <param name="timeout">How long to wait at most: above zero and at most 24 days, or infinite.</param>

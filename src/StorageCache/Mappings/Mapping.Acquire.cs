@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
+using StorageCache.Frames;
 using StorageCache.Mappings;
 using StorageCache.Waiting;
 
@@ -39,7 +40,7 @@ public sealed unsafe partial class Mapping
         }
         finally
         {
-            DropReservedFrame(waiter);
+            DropReserved(waiter);
             waiter.Return();
         }
     }
@@ -72,7 +73,7 @@ public sealed unsafe partial class Mapping
             slot = waiter.Slot;
         }
 
-        DropReservedFrame(waiter);
+        DropReserved(waiter);
         waiter.Return();
         return null;
     }
@@ -92,11 +93,11 @@ public sealed unsafe partial class Mapping
                 return;
             case AcquireStep.Acquired:
                 CountAcquired(waiter);
-                DropReservedFrame(waiter);
+                DropReserved(waiter);
                 waiter.SetAcquired();
                 return;
             default:
-                DropReservedFrame(waiter);
+                DropReserved(waiter);
                 waiter.SetError(error!);
                 return;
         }
@@ -181,6 +182,11 @@ public sealed unsafe partial class Mapping
                 error = new OperationCanceledException(waiter.Token);
                 return AcquireStep.Failed;
             case WaitOutcome.Granted:
+                if (waiter.Made is { } load)
+                {
+                    TakeMade(waiter, load);
+                }
+
                 return FinishAcquired(waiter) ? AcquireStep.Acquired : AcquireStep.Queued;
             case WaitOutcome.Failed:
                 // Made here, and not by the one who found out, who holds a list lock and has all who wait to tell.
@@ -223,7 +229,6 @@ public sealed unsafe partial class Mapping
     private AcquireStep Advance(PageWaiter waiter, out PageLoad? load, out Exception? error)
     {
         load = null;
-        waiter.NeedsHead = false;
         error = Refusal(waiter);
         if (error is not null)
         {
@@ -249,26 +254,24 @@ public sealed unsafe partial class Mapping
             return AcquireStep.Queued;
         }
 
-        Slot* slot = _table.Enter(waiter.Page, create: !waiter.IsInternal, out bool outOfMemory);
-        while (slot == null)
+        if (!TryEnterFor(waiter, out Slot* slot, out error))
         {
-            if (!outOfMemory)
-            {
-                // Not resident, which is all that the cache itself wants to know; or the mapping has been closed meanwhile.
-                error = Refusal(waiter) ?? Throw.MakeTruncated(this, waiter.Page);
-                return AcquireStep.Failed;
-            }
-
-            DropReservedFrame(waiter);
-            if (!_core.TryMakeRoomForMetadata())
-            {
-                return QueueForMetadata(waiter);
-            }
-
-            slot = _table.Enter(waiter.Page, create: true, out outOfMemory);
+            // Room in the budget is of no use to who would find no memory for it.
+            FrameNeed need = _core.PageTables.MayGrow ? FrameNeed.Room : FrameNeed.FrameAndMore;
+            return error is null ? QueueForMetadata(waiter, need) : AcquireStep.Failed;
         }
 
         LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        if (MustBringFrame(waiter, slot))
+        {
+            waiter.ReservedFrame = _core.TryAllocateFrame(forBreak: false);
+            if (waiter.ReservedFrame == 0)
+            {
+                _core.PageTables.Leave(leaf);
+                return QueueForFrameFirst(waiter);
+            }
+        }
+
         PageLoad? spare = IsAbsent(StateWord.Load(slot)) && !waiter.IsInternal ? _core.Loads.RentSingle() : null;
         AcquireStep step;
         if (!IsAbsent(StateWord.LockList(slot)))
@@ -324,6 +327,60 @@ public sealed unsafe partial class Mapping
 
         return step;
     }
+
+    /// <summary>
+    /// Enters the page's leaf, and makes it if need be. Without an error, false means that there is no memory for it.
+    /// </summary>
+    private bool TryEnterFor(PageWaiter waiter, out Slot* slot, out Exception? error)
+    {
+        error = null;
+        bool mayLeaveSome = waiter.ReservedRoom != 0;
+        if (mayLeaveSome)
+        {
+            // Somebody else may be quicker; then it is queued again, at its old turn.
+            ReturnRoom(waiter);
+        }
+
+        slot = _table.Enter(waiter.Page, create: !waiter.IsInternal, out bool outOfMemory);
+        while (slot == null)
+        {
+            if (!outOfMemory)
+            {
+                // Not resident, which is all that the cache itself wants to know; or the mapping has been closed meanwhile.
+                error = Refusal(waiter) ?? Throw.MakeTruncated(this, waiter.Page);
+                return false;
+            }
+
+            if (waiter.ReservedFrame != 0)
+            {
+                // To make room of it, and not to hand it to the next in line, who may lack the very same leaf.
+                _core.Frames.DropReference(waiter.ReservedFrame);
+                waiter.ReservedFrame = 0;
+                mayLeaveSome = true;
+            }
+
+            if (!_core.TryMakeRoomForMetadata())
+            {
+                return false;
+            }
+
+            slot = _table.Enter(waiter.Page, create: true, out outOfMemory);
+        }
+
+        if (mayLeaveSome)
+        {
+            _core.FrameQueue.Pump();
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether a page that is absent is to be claimed only with a frame at hand (F-6).</summary>
+    private bool MustBringFrame(PageWaiter waiter, Slot* slot) =>
+        waiter.ReservedFrame == 0
+        && !waiter.IsInternal
+        && _core.IsCrowded
+        && IsAbsent(StateWord.Load(slot));
 
     /// <summary>Whether new leases are refused because mapping or cache are coming to their end.</summary>
     private bool IsGone => _state is MappingState.Closing or MappingState.Closed || Cache.IsDisposed;
@@ -418,8 +475,7 @@ public sealed unsafe partial class Mapping
                 return AcquireStep.Again;
             }
 
-            waiter.NeedsHead = true;
-            return QueueForMetadata(waiter);
+            return QueueForMetadata(waiter, FrameNeed.FrameAndMore);
         }
 
         // A truncation lowers the length first and looks for pages afterwards, and closing does likewise: one of

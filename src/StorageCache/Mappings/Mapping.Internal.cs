@@ -8,9 +8,9 @@ namespace StorageCache;
 public sealed unsafe partial class Mapping
 {
     /// <summary>A shared latch of a page, if it is resident. Fails with <see cref="PageTruncatedException"/> otherwise.</summary>
-    private ValueTask<PageReadLease> ReadInternalAsync(long page, CancellationToken cancellationToken)
+    private ValueTask<PageReadLease> BeginReadInternal(long page, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        PageWaiter? waiter = AcquireAsync(page, WaitMode.Shared, isNew: false, isInternal: true, Timeout.InfiniteTimeSpan, cancellationToken, out Slot* slot, out Exception? error);
+        PageWaiter? waiter = AcquireAsync(page, WaitMode.Shared, isNew: false, isInternal: true, timeout, cancellationToken, out Slot* slot, out Exception? error);
         if (waiter is not null)
         {
             return new ValueTask<PageReadLease>(waiter, waiter.Version);
@@ -20,7 +20,7 @@ public sealed unsafe partial class Mapping
     }
 
     /// <summary>The exclusive latch of a page, if it is resident. Fails with <see cref="PageTruncatedException"/> otherwise.</summary>
-    private ValueTask<PageWriteLease> LatchInternalAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)
+    private ValueTask<PageWriteLease> BeginLatchInternal(long page, TimeSpan timeout, CancellationToken cancellationToken)
     {
         PageWaiter? waiter = AcquireAsync(page, WaitMode.Exclusive, isNew: false, isInternal: true, timeout, cancellationToken, out Slot* slot, out Exception? error);
         if (waiter is not null)

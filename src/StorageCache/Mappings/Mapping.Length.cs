@@ -177,7 +177,7 @@ public sealed partial class Mapping
             PageWriteLease lease;
             try
             {
-                lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(true);
+                lease = await LatchInternalAsync(page, patience: null, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {
@@ -258,7 +258,7 @@ public sealed partial class Mapping
         {
             try
             {
-                using PageWriteLease lease = await LatchInternalAsync(page, Timeout.InfiniteTimeSpan, CancellationToken.None).ConfigureAwait(true);
+                using PageWriteLease lease = await LatchInternalAsync(page, patience: null, CancellationToken.None).ConfigureAwait(true);
                 if (!IsProtected(page))
                 {
                     lease.Span[tail..].Clear();

@@ -34,28 +34,42 @@ public sealed unsafe partial class Mapping
             return;
         }
 
-        QueueForFrame(load);
+        QueueForFrame(load, FrameNeed.Frame);
     }
 
     /// <summary>Puts somebody into the frame queue, and arms it if it is a waiter. Afterwards it may be gone.</summary>
-    private void QueueForFrame(IFrameWaiter waiter)
+    private void QueueForFrame(IFrameWaiter waiter, FrameNeed need)
     {
         _core.Counters.WaitedForFrame();
-        _core.FrameQueue.Enqueue(waiter);
+        _core.FrameQueue.Enqueue(waiter, need);
         _core.Reclaimer.Call();
         _core.FrameQueue.Pump();
     }
 
-    /// <summary>Has a waiter that found no room for metadata wait for room.</summary>
-    private AcquireStep QueueForMetadata(PageWaiter waiter)
+    /// <summary>Has a waiter wait for a frame before it claims its page.</summary>
+    private AcquireStep QueueForFrameFirst(PageWaiter waiter)
     {
         Withdraw(waiter);
-        DropReservedFrame(waiter);
-        QueueForFrame(waiter);
+        QueueForFrame(waiter, FrameNeed.Frame);
         return AcquireStep.Queued;
     }
 
-    private void DropReservedFrame(PageWaiter waiter)
+    /// <summary>
+    /// Has a waiter that found no room for metadata, or no head, wait for it, at its old turn. The background eviction looks after
+    /// it: what has just not been enough is not offered again at once.
+    /// </summary>
+    private AcquireStep QueueForMetadata(PageWaiter waiter, FrameNeed need)
+    {
+        Withdraw(waiter);
+        DropReserved(waiter);
+        _core.Counters.WaitedForFrame();
+        _core.FrameQueue.Enqueue(waiter, need);
+        _core.Reclaimer.Call();
+        return AcquireStep.Queued;
+    }
+
+    /// <summary>Gives back what a waiter was handed in the frame queue and has not used.</summary>
+    private void DropReserved(PageWaiter waiter)
     {
         uint frame = waiter.ReservedFrame;
         if (frame != 0)
@@ -63,6 +77,18 @@ public sealed unsafe partial class Mapping
             waiter.ReservedFrame = 0;
             _core.DropFrame(frame);
         }
+
+        if (waiter.ReservedRoom != 0)
+        {
+            ReturnRoom(waiter);
+            _core.FrameQueue.Pump();
+        }
+    }
+
+    private void ReturnRoom(PageWaiter waiter)
+    {
+        _core.Frames.ReturnRoom(waiter.ReservedRoom);
+        waiter.ReservedRoom = 0;
     }
 
     /// <summary>Takes in what a read brought.</summary>
@@ -134,8 +160,8 @@ public sealed unsafe partial class Mapping
 
     /// <summary>
     /// Ends a load that reads nothing, because the page is wanted without its content: the page goes straight to the one
-    /// who wants it so. Nobody else may see it before, for it does not hold what the device does (B-4). If that one has left,
-    /// the page is read after all.
+    /// who wants it so. Nobody else may see it before, for it does not hold what the device does (B-4): it stays loading until
+    /// that one has come for it. If that one has left, the page is read after all.
     /// </summary>
     internal void CompleteNew(PageLoad load, bool isBlocking)
     {
@@ -153,11 +179,29 @@ public sealed unsafe partial class Mapping
 
         Unlink(slot, HeadOf(slot), issuer);
         issuer.Slot = slot;
-        issuer.IsFresh = true;
+        issuer.Made = load;
+        StateWord.UnlockList(slot);
+        issuer.Dispatch();
+    }
+
+    /// <summary>Lets the one who asked for a page without its content have it, exclusively latched.</summary>
+    private void TakeMade(PageWaiter waiter, PageLoad load)
+    {
+        Slot* slot = waiter.Slot;
+        waiter.Made = null;
+        waiter.IsFresh = true;
+        StateWord.LockList(slot);
         BecomeCurrent(slot, load.FrameAt(0), StateWord.Exclusive | StateWord.Referenced);
         StateWord.UnlockList(slot);
         _core.Loads.Return(load);
-        issuer.Dispatch();
+    }
+
+    /// <summary>Has a page read after all that was made for one who has left since. Others may stand in line for it.</summary>
+    private static void ForsakeMade(PageWaiter waiter, PageLoad load)
+    {
+        waiter.Made = null;
+        load.WantContent();
+        load.Start(isBlocking: false);
     }
 
     /// <summary>Ends a load for which no frame came in time. Everybody who stands in line for the page gets to know: each of them

@@ -1,4 +1,5 @@
 using StorageCache.Buffers;
+using StorageCache.Frames;
 using StorageCache.Mappings;
 using StorageCache.Waiting;
 
@@ -80,7 +81,7 @@ public sealed unsafe partial class Mapping
         waiter.IsForBreak = true;
         Withdraw(waiter);
         Slot* slot = waiter.Slot;
-        QueueForFrame(waiter);
+        QueueForFrame(waiter, FrameNeed.Break);
         if ((StateWord.Load(slot) & StateWord.Protected) == 0)
         {
             // The protection ended before the waiter stood in the queue. It may be gone by now, or wait for something

@@ -82,11 +82,8 @@ public sealed unsafe partial class Mapping
             case WaitMode.Shared:
                 ReleaseShared(waiter.Slot);
                 break;
-            case WaitMode.Exclusive when waiter.IsFresh:
-                ReadyChain ready = default;
-                StateWord.LockList(waiter.Slot);
-                RemovePage(waiter.Slot, shadow: 0, ref ready);
-                ready.Dispatch();
+            case WaitMode.Exclusive when waiter.Made is { } load:
+                ForsakeMade(waiter, load);
                 break;
             case WaitMode.Exclusive:
                 ReleaseExclusive(waiter.Slot);

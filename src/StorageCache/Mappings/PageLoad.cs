@@ -53,10 +53,10 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     public IFrameWaiter? PreviousFrameWaiter { get; set; }
 
     /// <inheritdoc/>
-    public bool IsQueuedForFrame { get; set; }
+    public FrameNeed QueuedFor { get; set; }
 
     /// <inheritdoc/>
-    public bool IsForBreak => false;
+    public long FrameTurn { get; set; }
 
     /// <inheritdoc/>
     public bool CanUseFrame => true;
@@ -67,12 +67,17 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     /// <inheritdoc/>
     public long FrameTicket { get; set; }
 
-    /// <summary>Prepares a load of one page for the waiter that claimed it.</summary>
+    /// <inheritdoc/>
+    public bool NeedsRoom => false;
+
+    /// <summary>Prepares a load of one page for the waiter that claimed it, whose turn for a frame it has.</summary>
     public void Prepare(Mapping mapping, Slot* slot, long page, PageWaiter? issuer, uint frame)
     {
         Begin(mapping, page);
         Add(slot, frame);
         SetIssuer(issuer);
+        FrameTurn = issuer?.FrameTurn ?? 0;
+        FrameDeadline = issuer?.FrameDeadline ?? 0;
     }
 
     /// <summary>Makes another waiter the one that the load is for.</summary>
@@ -91,7 +96,7 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     {
         Mapping = mapping;
         FirstPage = firstPage;
-        FrameDeadline = 0;
+        FrameTurn = 0;
         DeviceLength = 0;
         Count = 0;
         Issuer = null;
@@ -166,6 +171,9 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
         Start(isBlocking: false);
         return true;
     }
+
+    /// <inheritdoc/>
+    public bool OnRoom(long bytes, long ticket) => false;
 
     /// <inheritdoc/>
     public void OnFrameTimeout(long ticket) => Mapping.AbandonLoad(this);

@@ -39,6 +39,8 @@ internal sealed unsafe class PageTableMemory
     private int _leaves;
     private int _nodes;
     private int _queued;
+    private bool _noLeaf;
+    private bool _noNode;
 
     /// <param name="budget">What leaves and nodes are charged to.</param>
     /// <param name="maximumBytes">The largest memory limit there can ever be; bounds the address space.</param>
@@ -63,6 +65,12 @@ internal sealed unsafe class PageTableMemory
 
     /// <summary>Leaves that may be empty: kept for their shadow entries until memory is short.</summary>
     public int QueuedLeaves => Volatile.Read(ref _queued);
+
+    /// <summary>
+    /// Whether room in the budget is all that a leaf may want for: there was memory for the last leaf and the last node, or one
+    /// has been given back since.
+    /// </summary>
+    public bool MayGrow => !Volatile.Read(ref _noLeaf) && !Volatile.Read(ref _noNode);
 
     /// <summary>Header of the leaf that a slot lies in.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -97,6 +105,7 @@ internal sealed unsafe class PageTableMemory
         bool reused = index != 0;
         if (!reused && (index = _leafHeaders.TryGrow()) == 0)
         {
+            Volatile.Write(ref _noLeaf, true);
             _budget.Release(LeafBytes);
             return null;
         }
@@ -107,6 +116,7 @@ internal sealed unsafe class PageTableMemory
             // Only a header that was never used can come without slots; it is to look like one that was.
             Interlocked.Add(ref header->Users, LeafHeader.Frozen);
             _leafHeaders.Free(index);
+            Volatile.Write(ref _noLeaf, true);
             _budget.Release(LeafBytes);
             return null;
         }
@@ -126,6 +136,7 @@ internal sealed unsafe class PageTableMemory
             slots[i].Head = 0;
         }
 
+        Volatile.Write(ref _noLeaf, false);
         Interlocked.Add(ref header->Users, reused ? 1 - LeafHeader.Frozen : 1);
         Interlocked.Increment(ref _leaves);
         return header;
@@ -157,6 +168,7 @@ internal sealed unsafe class PageTableMemory
 
         _slots.Discard((byte*)slots - _slotsBase, PageTable.LeafSlotBytes);
         _leafHeaders.Free(index);
+        Volatile.Write(ref _noLeaf, false);
         _budget.Release(LeafBytes);
         Interlocked.Decrement(ref _leaves);
     }
@@ -185,6 +197,7 @@ internal sealed unsafe class PageTableMemory
         uint index = _nodeHeaders.TryReuse();
         if (index == 0 && (index = _nodeHeaders.TryGrow()) == 0)
         {
+            Volatile.Write(ref _noNode, true);
             _budget.Release(NodeBytes);
             return null;
         }
@@ -192,6 +205,7 @@ internal sealed unsafe class PageTableMemory
         if (!TryCommit(_entries, ref _committedEntries, (index + 1L) * PageTable.NodeEntryBytes))
         {
             _nodeHeaders.Free(index);
+            Volatile.Write(ref _noNode, true);
             _budget.Release(NodeBytes);
             return null;
         }
@@ -204,6 +218,7 @@ internal sealed unsafe class PageTableMemory
         header->Children = 0;
         new Span<ulong>(header->Dirty, PageTable.EntriesPerNode / 64).Clear();
         new Span<nuint>(header->Entries, PageTable.EntriesPerNode).Clear();
+        Volatile.Write(ref _noNode, false);
         Interlocked.Increment(ref _nodes);
         return header;
     }
@@ -215,6 +230,7 @@ internal sealed unsafe class PageTableMemory
         uint index = _nodeHeaders.IndexOf(node);
         _entries.Discard(index * (long)PageTable.NodeEntryBytes, PageTable.NodeEntryBytes);
         _nodeHeaders.Free(index);
+        Volatile.Write(ref _noNode, false);
         _budget.Release(NodeBytes);
         Interlocked.Decrement(ref _nodes);
     }

@@ -51,11 +51,20 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     /// <summary>Whether the page was made for this acquisition and holds nothing that anybody knows of.</summary>
     public bool IsFresh { get; set; }
 
-    /// <summary>Whether the waiter was queued for a frame because it found no buffer head.</summary>
-    public bool NeedsHead { get; set; }
+    /// <summary>
+    /// The load that has made the page for the waiter without reading it, once that has been granted: the waiter ends it when it
+    /// goes on, whichever way. Null otherwise.
+    /// </summary>
+    public PageLoad? Made { get; set; }
 
     /// <summary>A frame handed over while the waiter stood in the frame queue; zero for none.</summary>
     public uint ReservedFrame { get; set; }
+
+    /// <summary>Room for metadata handed over while the waiter stood in the frame queue, in bytes charged to the budget; zero for none.</summary>
+    public long ReservedRoom { get; set; }
+
+    /// <summary>Whether the waiter has the latch of a protected page in sight and needs a frame to break away onto.</summary>
+    public bool IsForBreak { get; set; }
 
     /// <summary>The page's slot, once acquired.</summary>
     public Slot* Slot { get; set; }
@@ -67,19 +76,22 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     public IFrameWaiter? PreviousFrameWaiter { get; set; }
 
     /// <inheritdoc/>
-    public bool IsQueuedForFrame { get; set; }
+    public FrameNeed QueuedFor { get; set; }
 
     /// <inheritdoc/>
-    public bool IsForBreak { get; set; }
+    public long FrameTurn { get; set; }
 
     /// <inheritdoc/>
-    public bool CanUseFrame => !NeedsHead || Mapping.Core.Heads.HasRoom;
+    public bool CanUseFrame => Mapping.Core.Heads.HasRoom && (!NeedsRoom || Mapping.Core.PageTables.MayGrow || Mapping.Core.PageTables.QueuedLeaves > 0);
 
     /// <inheritdoc/>
     public long FrameDeadline { get; set; }
 
     /// <inheritdoc/>
     public long FrameTicket { get; set; }
+
+    /// <inheritdoc/>
+    public bool NeedsRoom => Mapping.Table.Find(Page) == null;
 
     /// <summary>Version of the value task that stands for this acquisition.</summary>
     public short Version => _source.Version;
@@ -98,10 +110,10 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
         IsInline = _inline || isInternal;
         WasThrottled = false;
         Missed = false;
-        FrameDeadline = 0;
+        FrameTurn = 0;
         IsFresh = false;
+        Made = null;
         IsForBreak = false;
-        NeedsHead = false;
         Slot = null;
         Prepare(timeout, token);
     }
@@ -142,6 +154,24 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
         if (isWanted)
         {
             ReservedFrame = frame;
+        }
+
+        Dispatch();
+        return isWanted;
+    }
+
+    /// <inheritdoc/>
+    public bool OnRoom(long bytes, long ticket)
+    {
+        if (!TryResume(ticket, WaitOutcome.Retry))
+        {
+            return false;
+        }
+
+        bool isWanted = ReservedRoom == 0;
+        if (isWanted)
+        {
+            ReservedRoom = bytes;
         }
 
         Dispatch();

@@ -58,11 +58,17 @@ internal sealed class DirtyThrottle : IDisposable
         }
     }
 
+    /// <summary>Whether a writer is to be paused.</summary>
+    /// <param name="mapping">Where it writes.</param>
+    /// <param name="isDirty">Whether its page is dirty already.</param>
+    public bool HoldsBack(Mapping mapping, bool isDirty) =>
+        // While writes fail, no pause makes pages clean: a writer is to find out at the next flush, or when frames run out.
+        IsActive && !mapping.IsBackingOff && !isDirty;
+
     /// <summary>Pauses a waiter that is about to dirty a clean page. Returns whether it is paused, and armed.</summary>
     public bool TryPause(PageWaiter waiter)
     {
-        // While writes fail, no pause makes pages clean: a writer is to find out at the next flush, or when frames run out.
-        if (!IsActive || waiter.Mapping.IsBackingOff || waiter.Mapping.IsDirty(waiter.Page))
+        if (!IsActive || !HoldsBack(waiter.Mapping, waiter.Mapping.IsDirty(waiter.Page)))
         {
             return false;
         }

@@ -48,11 +48,14 @@ public sealed partial class Mapping
                 throw Throw.MakeClosed(this);
             }
 
-            await FlushCoreAsync(cancellationToken).ConfigureAwait(true);
+            await FlushCoreAsync(patience: null, cancellationToken).ConfigureAwait(true);
         }
     }
 
-    private async Task FlushCoreAsync(CancellationToken cancellationToken)
+    /// <param name="patience">How long to wait for leases of dirty pages; null for ever.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="MappingBusyException">The patience has run out.</exception>
+    private async Task FlushCoreAsync(Patience? patience, CancellationToken cancellationToken)
     {
         if (_state == MappingState.Failed)
         {
@@ -65,7 +68,7 @@ public sealed partial class Mapping
         }
 
         long errorsBefore = Volatile.Read(ref _writeErrors);
-        await WriteDirtyAsync(cancellationToken).ConfigureAwait(true);
+        await WriteDirtyAsync(patience, cancellationToken).ConfigureAwait(true);
         ThrowIfWritesFailed(errorsBefore);
         try
         {
@@ -118,7 +121,7 @@ public sealed partial class Mapping
     }
 
     /// <summary>Writes every page that is dirty now; returns when each of them has been written or has failed.</summary>
-    private async Task WriteDirtyAsync(CancellationToken cancellationToken)
+    private async Task WriteDirtyAsync(Patience? patience, CancellationToken cancellationToken)
     {
         List<long> busy = [];
         long cursor = 0;
@@ -139,7 +142,7 @@ public sealed partial class Mapping
         await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
         foreach (long page in busy)
         {
-            await WriteBusyPageAsync(page, cancellationToken).ConfigureAwait(true);
+            await WriteBusyPageAsync(page, patience, cancellationToken).ConfigureAwait(true);
         }
 
         if (busy.Count > 0)
@@ -152,14 +155,14 @@ public sealed partial class Mapping
     /// Writes a page that was latched or under write-back: a shared latch, for which it stands in line as anybody, lets it
     /// begin the write.
     /// </summary>
-    private async Task WriteBusyPageAsync(long page, CancellationToken cancellationToken)
+    private async Task WriteBusyPageAsync(long page, Patience? patience, CancellationToken cancellationToken)
     {
         while (IsDirty(page) && page < PageCount)
         {
             PageReadLease lease;
             try
             {
-                lease = await ReadInternalAsync(page, cancellationToken).ConfigureAwait(true);
+                lease = await ReadInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
             }
             catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
             {

@@ -245,6 +245,87 @@ public class CloseTests
         static unsafe void UnlockList(TestCache test) => Buffers.StateWord.UnlockList(test.Mapping.Table.Find(1));
     }
 
+    /// <summary>The flush that a close begins with has no more patience than the rest of it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_close_is_busy_while_a_dirty_page_is_leased_for_writing(bool disposes)
+    {
+        TestCache test = await TestCache.OpenAsync(frameTimeout: s_short);
+        test.Fill(3, 3);
+        test.Fill(5, 5);
+        PageWriteLease held = test.Mapping.Write(5);
+        MappingBusyException error = disposes
+            ? await Assert.ThrowsAsync<MappingBusyException>(() => test.Cache.DisposeAsync().InTime())
+            : await Assert.ThrowsAsync<MappingBusyException>(() => test.Mapping.CloseAsync().InTime());
+        Assert.Equal(5, error.Page);
+        held.Span.Fill(6);
+        held.MarkDirty();
+        held.Dispose();
+        if (!disposes)
+        {
+            Assert.Equal(MappingState.Open, test.Mapping.State);
+            await test.Mapping.CloseAsync().InTime();
+            Assert.Equal(6, test.Device.Bytes(5)[0]);
+            await test.DisposeAsync();
+        }
+
+        Assert.Equal(3, test.Device.Bytes(3)[0]);
+    }
+
+    /// <summary>A flush or truncation waits for a lease without end; a close that has to wait for it does not.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_close_behind_a_flush_or_truncation_that_waits_for_a_lease_is_busy(bool truncates)
+    {
+        await using TestCache test = await TestCache.OpenAsync(frameTimeout: s_short);
+        test.Fill(5, 5);
+        PageWriteLease held = test.Mapping.Write(5);
+        Task other = truncates ? test.Mapping.TruncateAsync(4096).AsTask() : test.Mapping.FlushAsync().AsTask();
+        test.WaitForWaiters(5, 1);
+        MappingBusyException error = await Assert.ThrowsAsync<MappingBusyException>(() => test.Mapping.CloseAsync().InTime());
+        Assert.Equal(5, error.Page);
+        Assert.Equal(MappingState.Open, test.Mapping.State);
+        Assert.False(other.IsCompleted);
+        held.Dispose();
+        await other.InTime();
+        await test.Mapping.CloseAsync().InTime();
+        Assert.Equal(truncates ? 0 : 5, test.Device.Bytes(5)[0]);
+    }
+
+    /// <summary>Only the time counts for which a lease is waited for: a device may take longer to write than a lease may be held.</summary>
+    [Fact]
+    public async Task The_patience_of_a_close_is_for_leases_and_not_for_the_device()
+    {
+        ManualTime time = new();
+        await using TestCache test = await TestCache.OpenAsync(frameTimeout: TimeSpan.FromSeconds(10), time: time);
+        test.Fill(1, 1);
+        PageReadLease held = test.Mapping.Read(2);
+        test.Device.Hold = call => call.Operation == StorageCache.IO.BlockOperation.Write;
+
+        // A flush that takes its time, a close that waits for it, and then does its own writing.
+        Task flush = test.Mapping.FlushAsync().AsTask();
+        test.Device.WaitForHeld(1);
+        Task closing = test.Mapping.CloseAsync().AsTask();
+        time.Advance(TimeSpan.FromMinutes(1));
+        test.Fill(3, 3);
+        test.Device.ReleaseHeld();
+        await flush.InTime();
+        test.Device.WaitForHeld(1);
+        time.Advance(TimeSpan.FromMinutes(1));
+        test.Device.ReleaseAll();
+        test.WaitForWaiters(2, 1);
+        time.Advance(TimeSpan.FromSeconds(9));
+        Assert.False(closing.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(2));
+        MappingBusyException error = await Assert.ThrowsAsync<MappingBusyException>(() => closing.InTime());
+        Assert.Equal(2, error.Page);
+        held.Dispose();
+        await test.Mapping.CloseAsync().InTime();
+        Assert.Equal(3, test.Device.Bytes(3)[0]);
+    }
+
     [Fact]
     public async Task A_load_that_fails_does_not_fail_the_close_behind_it()
     {

@@ -59,7 +59,7 @@ public sealed class ScheduleTests
     {
         _device.Inner.Write(0, Filled(500 * PageSize));
         await using PageCache cache = MakeCache();
-        Mapping mapping = await cache.OpenAsync(_device);
+        Mapping mapping = await cache.OpenAsync(_device, new MappingOptions { AccessPattern = AccessPattern.Random });
 
         // Every frame is pinned, so the new page has to wait for one.
         List<PagePin> pins = [];

@@ -9,13 +9,15 @@ internal sealed class RequeueingWaiter(Action onFrame) : IFrameWaiter
 
     public IFrameWaiter? PreviousFrameWaiter { get; set; }
 
-    public bool IsQueuedForFrame { get; set; }
+    public FrameNeed QueuedFor { get; set; }
+
+    public long FrameTurn { get; set; }
 
     public long FrameTicket { get; set; }
 
-    public bool IsForBreak => true;
-
     public bool CanUseFrame => true;
+
+    public bool NeedsRoom => false;
 
     public long FrameDeadline { get; set; }
 
@@ -26,6 +28,8 @@ internal sealed class RequeueingWaiter(Action onFrame) : IFrameWaiter
         onFrame();
         return true;
     }
+
+    public bool OnRoom(long bytes, long ticket) => false;
 
     public void OnFrameTimeout(long ticket)
     {

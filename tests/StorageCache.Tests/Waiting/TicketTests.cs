@@ -1,3 +1,4 @@
+using StorageCache.Frames;
 using StorageCache.Mappings;
 using StorageCache.Tests.Harness;
 using StorageCache.Waiting;
@@ -41,22 +42,22 @@ public class TicketTests
         PageWaiter second = Rent(test);
         RequeueingWaiter first = new(() =>
         {
-            Assert.False(second.IsQueuedForFrame);
+            Assert.Equal(FrameNeed.None, second.QueuedFor);
             Assert.True(second.TryResume(WaitOutcome.Aborted));
             second.Return();
             second = Rent(test);
             second.IsForBreak = false;
-            test.Cache.Core.FrameQueue.Enqueue(second);
+            test.Cache.Core.FrameQueue.Enqueue(second, FrameNeed.Frame);
         });
         PageWaiter reused = second;
-        test.Cache.Core.FrameQueue.Enqueue(first);
-        test.Cache.Core.FrameQueue.Enqueue(second);
+        test.Cache.Core.FrameQueue.Enqueue(first, FrameNeed.Break);
+        test.Cache.Core.FrameQueue.Enqueue(second, FrameNeed.Break);
 
         test.Cache.Core.FrameQueue.RetryBreaks();
 
         Assert.Same(reused, second);
         Assert.True(second.IsArmed);
-        Assert.True(second.IsQueuedForFrame);
+        Assert.Equal(FrameNeed.Frame, second.QueuedFor);
         Assert.False(second.OnFrame(1, second.FrameTicket - 1));
         second.OnFrameTimeout(second.FrameTicket - 1);
         Assert.True(second.IsArmed);

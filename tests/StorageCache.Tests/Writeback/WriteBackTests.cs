@@ -264,6 +264,45 @@ public class WriteBackTests
         test.Device.ReleaseAll();
     }
 
+    /// <summary>A pin and an optimistic read are no way past the pause.</summary>
+    [Fact]
+    public async Task Writers_through_a_pin_or_an_upgrade_are_held_back_as_others_are()
+    {
+        ManualTime time = new();
+        await using TestCache test = await TestCache.OpenAsync(pages: 400, memory: TestCache.Smallest, dirtyBackground: 0.05, dirtyLimit: 0.1, time: time);
+        using PagePin pin = test.Mapping.Pin(100);
+        using PagePin second = test.Mapping.Pin(101);
+        OptimisticRead read = test.Mapping.ReadOptimistic(100);
+        test.Device.Hold = call => call.Operation == BlockOperation.Write;
+        for (int page = 0; !test.Cache.Core.WriteBack.Throttle.IsActive; page++)
+        {
+            test.Fill(page, 1);
+        }
+
+        long throttled = test.Cache.GetStatistics().ThrottledWrites;
+
+        Assert.False(read.TryUpgrade(out PageWriteLease _));
+        Task<PageWriteLease> paused = pin.WriteAsync().AsTask();
+        Task<PageWriteLease> blocked = Task.Factory.StartNew(() => second.Write(), TaskCreationOptions.LongRunning);
+        Wait.Until(() => test.Cache.GetStatistics().ThrottledWrites == throttled + 2, "both to be paused");
+        Assert.False(paused.IsCompleted);
+
+        // What is only tried is not held back.
+        Assert.True(pin.TryWrite(out PageWriteLease tried));
+        tried.Dispose();
+        // A pause begins only after it was counted, so time may have to pass once more.
+        Wait.Until(
+            () =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(200));
+                return paused.IsCompleted && blocked.IsCompleted;
+            },
+            "the pauses to end");
+        (await paused).Dispose();
+        (await blocked).Dispose();
+        test.Device.ReleaseAll();
+    }
+
     [Fact]
     public async Task Background_write_back_starts_at_the_ratio_and_stops_at_half_of_it()
     {

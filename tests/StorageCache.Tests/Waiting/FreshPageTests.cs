@@ -1,0 +1,83 @@
+using StorageCache.Tests.Harness;
+using StorageCache.Waiting;
+using Xunit;
+
+namespace StorageCache.Tests.Waiting;
+
+/// <summary>M-6: a page that is made without being read is its maker's alone until that one has come for it.</summary>
+public class FreshPageTests
+{
+    /// <summary>The token is cancelled after the grant and before the maker runs, and a pin comes in between.</summary>
+    [Fact]
+    public async Task A_page_whose_maker_is_cancelled_after_the_grant_is_read_for_those_who_want_it()
+    {
+        await using TestCache test = await TestCache.OpenAsync(inline: true);
+        test.Fill(20, 7);
+        await test.Mapping.FlushAsync().InTime();
+        test.Evict(20);
+        long reads = test.Device.Reads;
+        using CancellationTokenSource source = new();
+        (Task<PageWriteLease> maker, Task<PagePin> pinning) = GrantAndCancel(test, source);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => maker.InTime());
+        using (PagePin pin = await pinning.InTime())
+        {
+            Assert.True(test.IsResident(20));
+            Assert.True(pin.TryRead(out PageReadLease lease));
+            Assert.Equal(7, lease.Span[0]);
+            lease.Dispose();
+        }
+
+        Assert.Equal(1, test.Device.Reads - reads);
+        Assert.Equal(0, test.Cache.GetStatistics().DirtyPages);
+    }
+
+    [Fact]
+    public async Task A_page_that_was_granted_to_its_maker_is_not_to_be_had_until_the_maker_has_come_for_it()
+    {
+        await using TestCache test = await TestCache.OpenAsync(inline: true);
+        Task<PageWriteLease> maker = GrantAndLook(test);
+        using (PageWriteLease lease = await maker.InTime())
+        {
+            Assert.True(test.Mapping.TryPin(20, out PagePin pin));
+            pin.Dispose();
+        }
+
+        Assert.Equal(0, test.ByteOf(20));
+        Assert.Equal(0, test.Device.Reads);
+    }
+
+    // Not asynchronous: what is held is the thread's.
+    private static (Task<PageWriteLease> Maker, Task<PagePin> Pinning) GrantAndCancel(TestCache test, CancellationTokenSource source)
+    {
+        InlineResumption.Hold();
+        try
+        {
+            Task<PageWriteLease> maker = test.Mapping.WriteNewAsync(20, source.Token).AsTask();
+            Task<PagePin> pinning = test.Mapping.PinAsync(20).AsTask();
+            source.Cancel();
+            Assert.False(maker.IsCompleted);
+            return (maker, pinning);
+        }
+        finally
+        {
+            InlineResumption.Release();
+        }
+    }
+
+    private static Task<PageWriteLease> GrantAndLook(TestCache test)
+    {
+        InlineResumption.Hold();
+        try
+        {
+            Task<PageWriteLease> maker = test.Mapping.WriteNewAsync(20).AsTask();
+            Assert.False(test.Mapping.TryPin(20, out _));
+            Assert.False(test.Mapping.TryRead(20, out _));
+            Assert.False(test.Mapping.TryReadOptimistic(20, out _));
+            return maker;
+        }
+        finally
+        {
+            InlineResumption.Release();
+        }
+    }
+}
