@@ -32,7 +32,13 @@ internal sealed unsafe class CacheCore
     private readonly Lock _mappingLock = new();
     private Mapping?[] _mappings = new Mapping?[8];
 
-    public CacheCore(PageCache cache, PageCacheOptions options)
+    /// <summary>Those of <see cref="_mappings"/> that there are; made anew whenever one comes or goes.</summary>
+    private volatile Mapping[] _openMappings = [];
+
+    /// <param name="cache">The public face.</param>
+    /// <param name="options">Checked.</param>
+    /// <param name="ioPlaces">How many requests the cache's engine carries out at once.</param>
+    public CacheCore(PageCache cache, PageCacheOptions options, int ioPlaces)
     {
         Cache = cache;
         Options = options;
@@ -57,7 +63,7 @@ internal sealed unsafe class CacheCore
         Protection = new FrameProtection(this);
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);
-        WriteBack = new WriteBackEngine(this);
+        WriteBack = new WriteBackEngine(this, ioPlaces);
     }
 
     /// <summary>The cache's public face.</summary>
@@ -157,14 +163,8 @@ internal sealed unsafe class CacheCore
         return (uint)number < (uint)mappings.Length ? Volatile.Read(ref mappings[number]) : null;
     }
 
-    /// <summary>All mappings that are open.</summary>
-    public Mapping[] OpenMappings()
-    {
-        lock (_mappingLock)
-        {
-            return _mappings.Where(mapping => mapping is not null).ToArray()!;
-        }
-    }
+    /// <summary>All mappings that are open. Not to be changed.</summary>
+    public Mapping[] OpenMappings() => _openMappings;
 
     /// <summary>Gives a new mapping a number. Numbers are used again; 0 is none.</summary>
     public int Register(Func<int, Mapping> create)
@@ -181,6 +181,7 @@ internal sealed unsafe class CacheCore
             }
 
             Volatile.Write(ref _mappings[number], create(number));
+            NoteOpenMappings();
             return number;
         }
     }
@@ -191,6 +192,7 @@ internal sealed unsafe class CacheCore
         lock (_mappingLock)
         {
             Volatile.Write(ref _mappings[number], null);
+            NoteOpenMappings();
         }
     }
 
@@ -292,6 +294,8 @@ internal sealed unsafe class CacheCore
         Heads.Discard();
         PageTables.Discard();
     }
+
+    private void NoteOpenMappings() => _openMappings = _mappings.OfType<Mapping>().ToArray();
 
     private static int BytesPerFrame(int pageSize) => pageSize + FrameDescriptor.SizeInBytes + BufferHead.SizeInBytes;
 

@@ -29,7 +29,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         Options = options;
         _engine = IoEngines.Create(options, out PageCacheCapabilities capabilities);
         Capabilities = capabilities;
-        _core = new CacheCore(this, options);
+        _core = new CacheCore(this, options, _engine.Places);
         _core.OwnThread.Start();
         _core.Reclaimer.Start();
         _core.WriteBack.Start();

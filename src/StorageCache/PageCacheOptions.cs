@@ -69,6 +69,15 @@ public sealed class PageCacheOptions
     public double DirtyLimitRatio { get; init; } = 0.40;
 
     /// <summary>
+    /// The most writes of dirty pages under way at once, each of one page or of a run of neighbours, 1 to 4,096. More keep
+    /// a fast device busier with scattered pages; fewer have reads wait less behind writes. They begin in batches, so that while
+    /// there is enough to write between three quarters of them and all are under way. Whatever it is, a quarter of what the engine
+    /// carries out at once (<see cref="IoQueueDepth"/>, or <see cref="IoThreads"/>) is left to reads, and not much more than 16 MiB
+    /// are under way. Default: 96.
+    /// </summary>
+    public int WriteBackDepth { get; init; } = 96;
+
+    /// <summary>
     /// How often write-back looks for dirty pages when nothing else makes it, 1 millisecond to 1 hour. Default: 5 seconds.
     /// </summary>
     public TimeSpan WriteBackInterval { get; init; } = TimeSpan.FromSeconds(5);
@@ -110,6 +119,7 @@ public sealed class PageCacheOptions
         Check(StealLimit >= 0, nameof(StealLimit), StealLimit, "0 or more");
         Check(DirtyBackgroundRatio is >= 0.01 and <= 0.9, nameof(DirtyBackgroundRatio), DirtyBackgroundRatio, "0.01 to 0.9");
         Check(DirtyLimitRatio >= DirtyBackgroundRatio && DirtyLimitRatio <= 0.95, nameof(DirtyLimitRatio), DirtyLimitRatio, $"DirtyBackgroundRatio ({DirtyBackgroundRatio}) to 0.95");
+        Check(WriteBackDepth is >= 1 and <= 4096, nameof(WriteBackDepth), WriteBackDepth, "1 to 4096 writes");
         Check(WriteBackInterval >= TimeSpan.FromMilliseconds(1) && WriteBackInterval <= TimeSpan.FromHours(1), nameof(WriteBackInterval), WriteBackInterval, "1 millisecond to 1 hour");
         ArgumentNullException.ThrowIfNull(TimeProvider, $"{nameof(PageCacheOptions)}.{nameof(TimeProvider)}");
     }

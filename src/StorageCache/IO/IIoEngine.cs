@@ -6,6 +6,9 @@ internal interface IIoEngine : IDisposable
     /// <summary>Which engine it is.</summary>
     IoEngine Kind { get; }
 
+    /// <summary>How many requests it carries out at once at most; those beyond wait.</summary>
+    int Places { get; }
+
     /// <summary>Takes a request in. It may be complete when the call returns; after <see cref="IDisposable.Dispose"/> it fails inside the call (I/O-3).</summary>
     /// <param name="request">Prepared, and not submitted anywhere else.</param>
     /// <param name="device">What carries it out.</param>

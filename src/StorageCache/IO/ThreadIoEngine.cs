@@ -46,6 +46,9 @@ internal sealed class ThreadIoEngine : IIoEngine
     /// <inheritdoc/>
     public IoEngine Kind => IoEngine.Threads;
 
+    /// <inheritdoc/>
+    public int Places => _threads.Length;
+
     /// <summary>Threads started so far.</summary>
     public int ThreadCount
     {

@@ -23,6 +23,9 @@ internal sealed class DirtyThrottle : IDisposable
     private bool _isActive;
     private bool _isDisposed;
 
+    /// <summary>Not 0 if pauses are to end when whoever made the last page clean has left its locks.</summary>
+    private int _isDue;
+
     public DirtyThrottle(CacheCore core)
     {
         _core = core;
@@ -38,11 +41,16 @@ internal sealed class DirtyThrottle : IDisposable
     {
         _pagesStart = start;
         _pagesLimit = Math.Max(limit, start + 1);
-        OnDirtyChanged(_core.Counters.DirtyPages);
+        OnDirtyChanged(_core.Counters.DirtyPages, releases: false);
     }
 
     /// <summary>Notes how many pages are dirty.</summary>
-    public void OnDirtyChanged(long dirtyPages)
+    /// <param name="dirtyPages">How many.</param>
+    /// <param name="releases">
+    /// Whether the caller calls <see cref="ReleaseDue"/> afterwards; otherwise pauses end on another thread, by way of a timer, which costs
+    /// more than a write does.
+    /// </param>
+    public void OnDirtyChanged(long dirtyPages, bool releases)
     {
         bool active = dirtyPages >= _pagesStart;
         if (active == IsActive)
@@ -51,9 +59,18 @@ internal sealed class DirtyThrottle : IDisposable
         }
 
         Volatile.Write(ref _isActive, active);
-        if (!active)
+        if (active)
         {
-            // Not here: the caller may hold a list lock, and those who are released may run at once (W-5).
+            return;
+        }
+
+        // Not here: the caller may hold a list lock, and those who are released may run at once (W-5).
+        if (releases)
+        {
+            Volatile.Write(ref _isDue, 1);
+        }
+        else
+        {
             _timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
@@ -64,6 +81,15 @@ internal sealed class DirtyThrottle : IDisposable
     public bool HoldsBack(Mapping mapping, bool isDirty) =>
         // While writes fail, no pause makes pages clean: a writer is to find out at the next flush, or when frames run out.
         IsActive && !mapping.IsBackingOff && !isDirty;
+
+    /// <summary>Ends the pauses if there is no reason for them any more. No lock is held.</summary>
+    public void ReleaseDue()
+    {
+        if (Volatile.Read(ref _isDue) != 0 && Interlocked.Exchange(ref _isDue, 0) != 0)
+        {
+            Release();
+        }
+    }
 
     /// <summary>Pauses a waiter that is about to dirty a clean page. Returns whether it is paused, and armed.</summary>
     public bool TryPause(PageWaiter waiter)

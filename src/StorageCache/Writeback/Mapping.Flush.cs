@@ -124,16 +124,17 @@ public sealed partial class Mapping
     private async Task WriteDirtyAsync(Patience? patience, CancellationToken cancellationToken)
     {
         List<long> busy = [];
+        WritePermits permits = _core.WriteBack.Permits;
+        AwaitedPermitWaiter waiter = new(permits, _core.OwnThread);
         long cursor = 0;
 
         // Pages that come in at the end from here on are not waited for, and so nobody can keep a flush from ending.
         long end = PageCount;
         while (DirtyPages > 0)
         {
-            await _core.WriteBack.Permits.TakeAsync(cancellationToken).ConfigureAwait(true);
-            if (StartWrite(ref cursor, end, busy) == 0)
+            int taken = await permits.TakeAsync(waiter, WriteBackEngine.BatchSize, cancellationToken).ConfigureAwait(true);
+            if (!StartWrites(taken, ref cursor, end, busy))
             {
-                _core.WriteBack.Permits.Release();
                 break;
             }
         }
@@ -142,7 +143,7 @@ public sealed partial class Mapping
         await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
         foreach (long page in busy)
         {
-            await WriteBusyPageAsync(page, patience, cancellationToken).ConfigureAwait(true);
+            await WriteBusyPageAsync(page, patience, waiter, cancellationToken).ConfigureAwait(true);
         }
 
         if (busy.Count > 0)
@@ -155,7 +156,7 @@ public sealed partial class Mapping
     /// Writes a page that was latched or under write-back: a shared latch, for which it stands in line as anybody, lets it
     /// begin the write.
     /// </summary>
-    private async Task WriteBusyPageAsync(long page, Patience? patience, CancellationToken cancellationToken)
+    private async Task WriteBusyPageAsync(long page, Patience? patience, AwaitedPermitWaiter waiter, CancellationToken cancellationToken)
     {
         while (IsDirty(page) && page < PageCount)
         {
@@ -173,13 +174,13 @@ public sealed partial class Mapping
             Task earlierWrite;
             using (lease)
             {
-                await _core.WriteBack.Permits.TakeAsync(cancellationToken).ConfigureAwait(true);
+                await _core.WriteBack.Permits.TakeAsync(waiter, most: 1, cancellationToken).ConfigureAwait(true);
                 if (TryStartSingleWrite(page))
                 {
                     return;
                 }
 
-                _core.WriteBack.Permits.Release();
+                GiveBackUnused(permits: 1);
                 earlierWrite = _writes.WhenEnded();
             }
 
@@ -199,6 +200,7 @@ public sealed partial class Mapping
         _writes.Begin(run);
         if (TryBeginWrite(_table.Find(page), page, run))
         {
+            _core.WriteBack.Permits.Charge(1L << _pageShift);
             run.Submit();
             return true;
         }

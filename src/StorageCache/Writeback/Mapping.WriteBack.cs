@@ -76,13 +76,13 @@ public sealed unsafe partial class Mapping
     {
         StateWord.Clear(slot, StateWord.Dirty);
         _table.ClearDirty(slot, PageOf(slot));
-        NoLongerDirty();
+        NoLongerDirty(releases: false);
     }
 
-    private void NoLongerDirty()
+    private void NoLongerDirty(bool releases)
     {
         Interlocked.Decrement(ref _dirtyPages);
-        _core.WriteBack.AddDirty(-1);
+        _core.WriteBack.AddDirty(-1, releases);
     }
 
     /// <summary>
@@ -109,7 +109,7 @@ public sealed unsafe partial class Mapping
     }
 
     /// <summary>Starts one write for the background flusher. Returns of how many pages; 0 if there is nothing to write.</summary>
-    internal int StartWrite()
+    private int StartWrite()
     {
         bool isWrapped = _flusherCursor == 0;
         int pages = StartWrite(ref _flusherCursor, PageCount, busy: null);
@@ -131,6 +131,7 @@ public sealed unsafe partial class Mapping
         {
             // The run may be back in its pool when this returns.
             int pages = run.Count;
+            _core.WriteBack.Permits.Charge((long)pages << _pageShift);
             run.Submit();
             return pages;
         }
@@ -236,9 +237,10 @@ public sealed unsafe partial class Mapping
             _core.Frames.DropReference(run.FrameAt(i));
         }
 
+        long charged = (long)run.Count << _pageShift;
         _writes.End(run);
         _core.WriteBack.Return(run);
-        _core.WriteBack.Permits.Release();
+        _core.WriteBack.Permits.Release(permits: 1, charged);
         if (_core.FrameQueue.Count > 0)
         {
             // There are clean pages to evict now, and protections have ended.
@@ -248,6 +250,7 @@ public sealed unsafe partial class Mapping
         }
 
         ready.Dispatch();
+        _core.WriteBack.Throttle.ReleaseDue();
     }
 
     private void EndWriteOfPage(Slot* slot, long page, uint frame, IOException? error, ref ReadyChain ready)
@@ -256,7 +259,7 @@ public sealed unsafe partial class Mapping
         if (error is null)
         {
             _table.SetUnsynced(slot, page, Volatile.Read(ref _unsyncedGeneration));
-            NoLongerDirty();
+            NoLongerDirty(releases: true);
             Interlocked.MemoryBarrier();
             if (_state == MappingState.Failed)
             {
@@ -274,7 +277,7 @@ public sealed unsafe partial class Mapping
             }
             else
             {
-                NoLongerDirty();
+                NoLongerDirty(releases: true);
             }
         }
 

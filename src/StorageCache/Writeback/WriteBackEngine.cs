@@ -1,3 +1,5 @@
+using StorageCache.IO;
+
 namespace StorageCache.Writeback;
 
 /// <summary>
@@ -9,10 +11,17 @@ internal sealed class WriteBackEngine
     /// <summary>The most bytes in one write.</summary>
     public const int RunBytes = 1 << 20;
 
-    /// <summary>The most writes of a cache under way at once.</summary>
-    public const int Depth = 32;
+    /// <summary>The most writes that are begun together.</summary>
+    public const int BatchSize = SubmissionPlug.MostKept;
+
+    /// <summary>
+    /// How many bytes may be under way before no write begins any more: what keeps any device busy with the largest writes, and that a
+    /// read that comes behind them waits for.
+    /// </summary>
+    public const long BytesLimit = 16 << 20;
 
     private readonly CacheCore _core;
+    private readonly BlockedPermitWaiter _waiter = new();
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
     private readonly Lock _lock = new();
@@ -25,9 +34,14 @@ internal sealed class WriteBackEngine
     private volatile bool _urgent;
     private volatile bool _stopping;
 
-    public WriteBackEngine(CacheCore core)
+    /// <param name="core">What is written back.</param>
+    /// <param name="places">How many requests the cache's engine carries out at once.</param>
+    public WriteBackEngine(CacheCore core, int places)
     {
         _core = core;
+
+        // A quarter of the places, and one at least, is left to reads, which somebody waits for: they are not to stand in line behind writes (WB-12).
+        Permits = new WritePermits(Math.Clamp(places - Math.Max(1, places / 4), 1, core.Options.WriteBackDepth), BytesLimit);
         _runPages = RunBytes / core.PageSize;
         Throttle = new DirtyThrottle(core);
         SetLimits();
@@ -38,7 +52,7 @@ internal sealed class WriteBackEngine
     public DirtyThrottle Throttle { get; }
 
     /// <summary>One permit per write that may be under way.</summary>
-    public WritePermits Permits { get; } = new(Depth);
+    public WritePermits Permits { get; }
 
     /// <summary>Runs under way.</summary>
     public int InUse => Volatile.Read(ref _inUse);
@@ -72,10 +86,12 @@ internal sealed class WriteBackEngine
     }
 
     /// <summary>Notes that pages became dirty or clean.</summary>
-    public void AddDirty(int pages)
+    /// <param name="pages">How many; below zero for clean ones.</param>
+    /// <param name="releases">Whether the caller calls <see cref="DirtyThrottle.ReleaseDue"/> once it holds no lock.</param>
+    public void AddDirty(int pages, bool releases = false)
     {
         long dirty = _core.Counters.AddDirty(pages);
-        Throttle.OnDirtyChanged(dirty);
+        Throttle.OnDirtyChanged(dirty, releases);
         if (pages > 0 && dirty > _pagesBackground && dirty - pages <= _pagesBackground)
         {
             Kick(urgent: false);
@@ -138,9 +154,13 @@ internal sealed class WriteBackEngine
 
             bool urgent = _urgent;
             _urgent = false;
-            if (urgent || !signalled || IsAboveBackground)
+            bool everything = urgent || !signalled;
+
+            // What has become dirty meanwhile is taken up at once, while there is too much of it: nobody is sure to wake the flusher again,
+            // and the device would run dry.
+            while ((everything || IsAboveBackground) && WriteSome(everything) && !_stopping)
             {
-                WriteSome(everything: urgent || !signalled);
+                everything = false;
             }
         }
     }
@@ -149,26 +169,29 @@ internal sealed class WriteBackEngine
     /// Writes as many pages as are dirty now, or until dirt is down to half of what the background ratio allows; each time
     /// beginning with another mapping, so that one that is dirtied all the time does not keep the others from their turn.
     /// </summary>
-    private void WriteSome(bool everything)
+    /// <returns>Whether there was anything that could be written.</returns>
+    private bool WriteSome(bool everything)
     {
+        bool started = false;
         Mapping[] mappings = _core.OpenMappings();
         _turn++;
         for (int i = 0; i < mappings.Length; i++)
         {
             Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
-            long pagesLeft = mapping.DirtyPages;
+            long pages = mapping.DirtyPages;
+            long pagesLeft = pages;
             while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || _core.Counters.DirtyPages > _pagesBackground / 2))
             {
-                Permits.Take();
-                int pages = mapping.StartWrite();
-                if (pages == 0)
+                int permits = Permits.Take(_waiter, BatchSize);
+                if (!mapping.StartWrites(permits, ref pagesLeft))
                 {
-                    Permits.Release();
                     break;
                 }
-
-                pagesLeft -= pages;
             }
+
+            started |= pagesLeft < pages;
         }
+
+        return started;
     }
 }

@@ -98,7 +98,12 @@ internal sealed class WriteTracker
             }
         }
 
-        foreach (TaskCompletionSource source in done ?? [])
+        if (done is null)
+        {
+            return;
+        }
+
+        foreach (TaskCompletionSource source in done)
         {
             source.SetResult();
         }

@@ -35,6 +35,8 @@ public class PageCacheOptionsTests
         { nameof(PageCacheOptions.DirtyLimitRatio), new() { MemoryLimit = 1 << 24, DirtyBackgroundRatio = 0.5, DirtyLimitRatio = 0.4 } },
         { nameof(PageCacheOptions.DirtyLimitRatio), new() { MemoryLimit = 1 << 24, DirtyLimitRatio = 0.96 } },
         { nameof(PageCacheOptions.DirtyLimitRatio), new() { MemoryLimit = 1 << 24, DirtyLimitRatio = double.NaN } },
+        { nameof(PageCacheOptions.WriteBackDepth), new() { MemoryLimit = 1 << 24, WriteBackDepth = 0 } },
+        { nameof(PageCacheOptions.WriteBackDepth), new() { MemoryLimit = 1 << 24, WriteBackDepth = 4097 } },
         { nameof(PageCacheOptions.WriteBackInterval), new() { MemoryLimit = 1 << 24, WriteBackInterval = TimeSpan.FromMicroseconds(999) } },
         { nameof(PageCacheOptions.WriteBackInterval), new() { MemoryLimit = 1 << 24, WriteBackInterval = TimeSpan.FromMinutes(61) } },
     };

@@ -279,7 +279,7 @@ public class StarvedThreadPoolTests
 
         test.Device.Hold = call => call.Operation == BlockOperation.Write;
         Task[] flushes = [.. Enumerable.Range(0, 5).Select(_ => test.Mapping.FlushAsync(cancellable ? source.Token : default).AsTask())];
-        test.Device.WaitForHeld(32);
+        test.Device.WaitForHeld(test.Cache.Core.WriteBack.Permits.Count);
         using (StarvedThreadPool starved = new())
         {
             test.Device.ReleaseAll();
@@ -287,7 +287,7 @@ public class StarvedThreadPoolTests
         }
 
         Assert.Equal(0, test.Cache.GetStatistics().DirtyPages);
-        Assert.Equal(WriteBackEngine.Depth, test.Cache.Core.WriteBack.Permits.Available);
+        Assert.Equal(test.Cache.Core.WriteBack.Permits.Count, test.Cache.Core.WriteBack.Permits.Available);
     }
 
     /// <summary>Whoever blocks a thread on an asynchronous call has at least no need of the pool for it.</summary>

@@ -102,6 +102,9 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
     /// <inheritdoc/>
     public IoEngine Kind => IoEngine.IoUring;
 
+    /// <inheritdoc/>
+    public int Places => Depth;
+
     /// <summary>The most requests in flight.</summary>
     public int Depth => _inFlight.Length;
 
