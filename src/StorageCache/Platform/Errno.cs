@@ -21,6 +21,7 @@ internal static class Errno
     public const int ENOSYS = 38;
     public const int ETIME = 62;
     public const int ENOSPC = 28;
+    public const int EOPNOTSUPP = 95;
     public const int ECANCELED = 125;
 
     /// <summary>The error of the last call into <see cref="LibC"/> on this thread.</summary>

@@ -82,32 +82,24 @@ public sealed class FileTransferTests : IDisposable
         using ScratchDirectory directory = new();
         string image = directory.File("image");
         File.WriteAllBytes(image, BlockDeviceTests.Pattern(1 << 20, 3));
-        string? failure = MountedFileSystem.TryRun(out string output, "losetup", "--find", "--show", image);
-        Assert.SkipUnless(failure is null, $"No loop device can be had here: {failure}");
-        string path = output.Trim();
-        try
-        {
-            FileBlockDevice device = Open(path, FileOpenMode.Open);
-            Assert.Equal(1 << 20, device.Length);
-            using TestRequest read = TestRequest.Read((1 << 20) - Page, 2).SubmitTo(device);
-            Assert.Null(read.Error);
-            Assert.Equal(Page, read.BytesTransferred);
-            Assert.Equal(BlockDeviceTests.Pattern(1 << 20, 3)[^Page..], read.Bytes[..Page]);
-            Assert.Throws<BlockIOException>(() => device.SetLengthAsync(0, default).AsTask().GetAwaiter().GetResult());
+        using LoopDevice loop = LoopDevice.Over(image);
+        string path = loop.Path;
+        FileBlockDevice device = Open(path, FileOpenMode.Open);
+        Assert.Equal(1 << 20, device.Length);
+        using TestRequest read = TestRequest.Read((1 << 20) - Page, 2).SubmitTo(device);
+        Assert.Null(read.Error);
+        Assert.Equal(Page, read.BytesTransferred);
+        Assert.Equal(BlockDeviceTests.Pattern(1 << 20, 3)[^Page..], read.Bytes[..Page]);
+        Assert.Throws<BlockIOException>(() => device.SetLengthAsync(0, default).AsTask().GetAwaiter().GetResult());
 
-            File.CreateSymbolicLink(directory.File("link"), path);
-            FileBlockDevice linked = Open(directory.File("link"), FileOpenMode.Open, isReadOnly: true);
-            FileBlockDevice backing = Open(image, FileOpenMode.Open, isReadOnly: true);
-            Assert.Equal(device.Identity, linked.Identity);
-            Assert.NotEqual(device.Identity, backing.Identity);
-            backing.Close();
-            linked.Close();
-            device.Close();
-        }
-        finally
-        {
-            MountedFileSystem.TryRun("losetup", "--detach", path);
-        }
+        File.CreateSymbolicLink(directory.File("link"), path);
+        FileBlockDevice linked = Open(directory.File("link"), FileOpenMode.Open, isReadOnly: true);
+        FileBlockDevice backing = Open(image, FileOpenMode.Open, isReadOnly: true);
+        Assert.Equal(device.Identity, linked.Identity);
+        Assert.NotEqual(device.Identity, backing.Identity);
+        backing.Close();
+        linked.Close();
+        device.Close();
     }
 
     private FileBlockDevice Open(string path, FileOpenMode mode, bool isReadOnly = false) =>

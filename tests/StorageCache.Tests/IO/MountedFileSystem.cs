@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.Tests.IO;
@@ -7,6 +8,9 @@ namespace StorageCache.Tests.IO;
 internal sealed class MountedFileSystem : IDisposable
 {
     private readonly ScratchDirectory _directory = new();
+
+    /// <summary>What mounts it again; null if what it holds goes with the mount.</summary>
+    private Func<string?>? _mount;
 
     private MountedFileSystem()
     {
@@ -20,7 +24,11 @@ internal sealed class MountedFileSystem : IDisposable
     public static MountedFileSystem Tmpfs(int bytes) => Create(mounted => TryRun("mount", "-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", mounted.Path));
 
     /// <summary>A file system of the given type on a file.</summary>
-    public static MountedFileSystem Loop(string type, long bytes) => Create(mounted =>
+    /// <param name="type">As <c>mkfs</c> and <c>mount</c> call it.</param>
+    /// <param name="bytes">Size of the file.</param>
+    /// <param name="mountOptions">For <c>mount -o</c>.</param>
+    /// <param name="makeOptions">For <c>mkfs</c>.</param>
+    public static MountedFileSystem Loop(string type, long bytes, string mountOptions = "loop", params string[] makeOptions) => Create(mounted =>
     {
         string image = mounted._directory.File("image");
         using (FileStream file = File.Create(image))
@@ -28,13 +36,29 @@ internal sealed class MountedFileSystem : IDisposable
             file.SetLength(bytes);
         }
 
-        return TryRun($"mkfs.{type}", "-q", image) ?? TryRun("mount", "-t", type, "-o", "loop", image, mounted.Path);
+        return TryRun($"mkfs.{type}", ["-q", .. makeOptions, image]) ?? mounted.MountFirst(type, mountOptions, image);
     });
+
+    /// <summary>A file system of the given type on a block device, which loses what it held.</summary>
+    public static MountedFileSystem On(string device, string type, params string[] makeOptions) =>
+        Create(mounted => TryRun($"mkfs.{type}", ["-q", .. makeOptions, device]) ?? mounted.MountFirst(type, "defaults", device));
+
+    /// <summary>Unmounts and mounts: nothing is there afterwards but what is on the disk.</summary>
+    /// <remarks>
+    /// A file that was closed may be held for a moment: by a ring after its last completion, or by a process that another test has just
+    /// started and that has not come to its own program yet.
+    /// </remarks>
+    public void Remount()
+    {
+        Assert.NotNull(_mount);
+        Wait.Until(() => TryRun("umount", Path) is null, $"'{Path}' to be unmounted");
+        Assert.Null(_mount());
+    }
 
     public void Dispose()
     {
-        string? failure = TryRun("umount", Path);
-        if (failure is null)
+        // Lazily, since a file may be held for a moment (see Remount), or be left open by a test that failed: it ends when nobody has it.
+        if (TryRun("umount", Path) is null || TryRun("umount", "--lazy", Path) is null)
         {
             _directory.Dispose();
         }
@@ -62,6 +86,12 @@ internal sealed class MountedFileSystem : IDisposable
         {
             return $"{program}: {e.Message}";
         }
+    }
+
+    private string? MountFirst(string type, string options, string source)
+    {
+        _mount = () => TryRun("mount", "-t", type, "-o", options, source, Path);
+        return _mount();
     }
 
     private static MountedFileSystem Create(Func<MountedFileSystem, string?> mount)

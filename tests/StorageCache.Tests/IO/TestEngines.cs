@@ -1,4 +1,6 @@
 using StorageCache.IO;
+using StorageCache.IO.Ring;
+using Xunit;
 
 namespace StorageCache.Tests.IO;
 
@@ -8,6 +10,13 @@ namespace StorageCache.Tests.IO;
 /// </summary>
 internal static class TestEngines
 {
+    /// <summary>For a theory that is to hold on each engine by name: where there is no ring, its row is skipped, with the reason.</summary>
+    public static IEnumerable<TheoryDataRow<IoEngine>> Each =>
+        [new(IoEngine.Threads), new(IoEngine.IoUring) { Skip = RingAvailability.Reason }];
+
+    /// <summary>The engines that there are.</summary>
+    public static IoEngine[] Available => RingAvailability.Reason is null ? [IoEngine.Threads, IoEngine.IoUring] : [IoEngine.Threads];
+
     public static IIoEngine Create(int threads) =>
         IoEngines.Create(new PageCacheOptions { MemoryLimit = 1 << 20, IoThreads = threads, IoQueueDepth = 4 });
 }

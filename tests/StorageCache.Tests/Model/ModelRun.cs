@@ -19,10 +19,15 @@ internal sealed class ModelRun : IAsyncDisposable
     private readonly MemoryBlockDevice[] _devices = new MemoryBlockDevice[Files];
     private readonly List<(int File, long Page, PagePin Pin)> _pins = [];
 
-    public ModelRun(int pageSize, bool isTiny, bool onFiles, bool synchronousContinuations)
+    /// <param name="pageSize">Bytes.</param>
+    /// <param name="isTiny">Whether the cache has as few frames as there can be.</param>
+    /// <param name="directory">Where the files are; null for memory devices. Goes away with the run.</param>
+    /// <param name="synchronousContinuations">Whether code goes on in place.</param>
+    /// <param name="engine">What carries out the I/O of the files.</param>
+    public ModelRun(int pageSize, bool isTiny, ScratchDirectory? directory, bool synchronousContinuations, IoEngine engine = IoEngine.Auto)
     {
         _pageSize = pageSize;
-        _directory = onFiles ? new ScratchDirectory() : null;
+        _directory = directory;
         _cache = new PageCache(new PageCacheOptions
         {
             PageSize = pageSize,
@@ -33,6 +38,7 @@ internal sealed class ModelRun : IAsyncDisposable
             LatchTimeout = TimeSpan.FromSeconds(20),
             WriteBackInterval = TimeSpan.FromMilliseconds(5),
             IoThreads = 2,
+            IoEngine = engine,
         });
     }
 

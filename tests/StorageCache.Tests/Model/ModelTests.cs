@@ -1,4 +1,5 @@
 using CsCheck;
+using StorageCache.Tests.IO;
 using StorageCache.Tests.Stress;
 using Xunit;
 
@@ -10,7 +11,7 @@ namespace StorageCache.Tests.Model;
 /// </summary>
 public sealed class ModelTests
 {
-    private static readonly Gen<ModelOperation> s_operation = Gen.Select(
+    internal static readonly Gen<ModelOperation> Operations = Gen.Select(
         Gen.Enum<ModelAction>(),
         Gen.Int[0, 2],
         Gen.Frequency((1, Gen.Int[0, 5]), (3, Gen.Int[0, 119])),
@@ -30,10 +31,10 @@ public sealed class ModelTests
     public Task A_cache_over_files_behaves_as_an_array_of_bytes(int pageSize) => CheckAsync(pageSize, onFiles: true, seconds: 3);
 
     private static Task CheckAsync(int pageSize, bool onFiles, double seconds) =>
-        Gen.Select(Gen.Bool, Gen.Bool, s_operation.Array[1, 80]).SampleAsync(
+        Gen.Select(Gen.Bool, Gen.Bool, Operations.Array[1, 80]).SampleAsync(
             async (isTiny, isSynchronous, operations) =>
             {
-                await using var run = new ModelRun(pageSize, isTiny, onFiles, isSynchronous);
+                await using var run = new ModelRun(pageSize, isTiny, onFiles ? new ScratchDirectory() : null, isSynchronous);
                 await run.RunAsync(operations);
             },
             time: Math.Max(1, (int)StressTime.Of(seconds).TotalSeconds),

@@ -1,3 +1,4 @@
+using StorageCache.Tests.IO;
 using Xunit;
 
 namespace StorageCache.Tests.Stress;
@@ -26,6 +27,11 @@ public sealed class ParallelStressTests
     [Fact]
     public Task Nothing_is_lost_when_files_are_closed_while_they_are_used() =>
         RunAsync(seconds: 4, (random, configuration) => configuration with { ClosesUnderLoad = true, Truncates = random.Next(2) == 0 });
+
+    /// <remarks>Every request but one waits in the queue; who submits, who reaps and who blocks is decided anew for each.</remarks>
+    [RingFact]
+    public Task Nothing_is_lost_when_the_kernel_has_one_request_at_a_time() =>
+        RunAsync(seconds: 4, (random, configuration) => configuration with { OnFiles = true, Engine = IoEngine.IoUring, QueueDepth = 1, Truncates = random.Next(2) == 0 });
 
     private static async Task RunAsync(double seconds, Func<Random, StressConfiguration, StressConfiguration> vary)
     {

@@ -22,6 +22,11 @@ internal sealed record StressConfiguration
 
     public bool OnFiles { get; init; }
 
+    public IoEngine Engine { get; init; }
+
+    /// <summary>The most requests that the kernel has at once.</summary>
+    public int QueueDepth { get; init; } = 128;
+
     public bool Truncates { get; init; }
 
     public bool Resizes { get; init; }

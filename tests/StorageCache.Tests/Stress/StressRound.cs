@@ -36,6 +36,8 @@ internal sealed partial class StressRound : IAsyncDisposable
             FrameTimeout = TimeSpan.FromSeconds(20),
             WriteBackInterval = TimeSpan.FromMilliseconds(20),
             IoThreads = 4,
+            IoEngine = configuration.Engine,
+            IoQueueDepth = configuration.QueueDepth,
         });
         for (int file = 0; file < Files; file++)
         {

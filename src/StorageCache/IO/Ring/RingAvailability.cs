@@ -1,3 +1,4 @@
+using StorageCache.Platform;
 using StorageCache.Platform.Native;
 
 namespace StorageCache.IO.Ring;
@@ -7,7 +8,7 @@ namespace StorageCache.IO.Ring;
 /// The AppContext switch <see cref="DisableSwitch"/> or the environment variable <see cref="DisableVariable"/> forbids rings and leaves the
 /// rest of the native library in use. Both are read once.
 /// </remarks>
-internal static class RingAvailability
+internal static unsafe class RingAvailability
 {
     /// <summary>An AppContext switch; true forbids rings.</summary>
     public const string DisableSwitch = "StorageCache.DisableIoUring";
@@ -37,6 +38,30 @@ internal static class RingAvailability
             ? missing.Reason
             : NativeLibraryLoader.Current.Has(NativeCapabilities.Ring)
                 ? null
-                : "The kernel gives this process no ring: it is older than 5.11, built without io_uring, or a seccomp filter, the sysctl kernel.io_uring_disabled or RLIMIT_MEMLOCK is in the way.";
+                : Refusal();
+    }
+
+    /// <summary>What an error number of the kernel means for who asks for a ring, as a sentence.</summary>
+    public static string Describe(int errno) => errno switch
+    {
+        Errno.ENOSYS => $"The kernel has no io_uring, or a seccomp filter hides it: {Errno.Describe(errno)}.",
+        Errno.EOPNOTSUPP => $"The kernel's io_uring is older than what is needed (5.11): {Errno.Describe(errno)}.",
+        Errno.EPERM or Errno.EACCES => $"This process may not use io_uring (the sysctl kernel.io_uring_disabled, or a seccomp filter): {Errno.Describe(errno)}.",
+        Errno.ENOMEM => $"The kernel gives no memory for a ring (RLIMIT_MEMLOCK): {Errno.Describe(errno)}.",
+        _ => $"The kernel gives this process no ring: {Errno.Describe(errno)}.",
+    };
+
+    /// <summary>Why the library found no ring: it says only that there is none, so one is asked for again. Null if there is one by now.</summary>
+    private static string? Refusal()
+    {
+        NativeRing* ring;
+        int errno = -NativeMethods.RingCreate(1, 0, RingFlags.None, &ring);
+        if (errno > 0)
+        {
+            return Describe(errno);
+        }
+
+        NativeMethods.RingDestroy(ring);
+        return null;
     }
 }

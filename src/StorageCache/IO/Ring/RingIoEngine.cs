@@ -73,7 +73,15 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
         int error = -NativeMethods.RingCreate((uint)Math.Max(depth, BatchSize), (uint)Math.Max(depth, BatchSize) * 2, RingFlags.None, &ring);
         if (error > 0)
         {
-            throw new IoEngineUnavailableException(IoEngine.IoUring, Reason(error));
+            throw new IoEngineUnavailableException(IoEngine.IoUring, RingAvailability.Describe(error));
+        }
+
+        // A seccomp filter may let a ring be made and not be used. Better to hear it now than with the first page.
+        error = -NativeMethods.RingWait(ring, 1, timeoutNanoseconds: 1);
+        if (error is not (0 or Errno.ETIME or Errno.EINTR))
+        {
+            NativeMethods.RingDestroy(ring);
+            throw new IoEngineUnavailableException(IoEngine.IoUring, RingAvailability.Describe(error));
         }
 
         _ring = ring;
@@ -221,14 +229,6 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
         Volatile.Write(ref _loop, loop);
         loop.UnsafeStart();
     }
-
-    private static string Reason(int errno) => errno switch
-    {
-        Errno.ENOSYS => $"The kernel has no io_uring, or not all of it that is needed (5.11), or a seccomp filter hides it: {Errno.Describe(errno)}.",
-        Errno.EPERM or Errno.EACCES => $"This process may not use io_uring (the sysctl kernel.io_uring_disabled, or a seccomp filter): {Errno.Describe(errno)}.",
-        Errno.ENOMEM => $"The kernel gives no memory for a ring (RLIMIT_MEMLOCK): {Errno.Describe(errno)}.",
-        _ => $"io_uring_setup failed: {Errno.Describe(errno)}.",
-    };
 
     private static void RefuseAll(RequestQueue refused)
     {
