@@ -54,6 +54,7 @@ internal sealed unsafe class CacheCore
         Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages);
         Heads = new HeadSlab((uint)(maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
+        Resumptions = new PooledResumption();
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
         OwnThread = new OwnThread("StorageCache tasks");
         FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout, RoomForMetadata + Frames.BytesPerFrame);
@@ -92,6 +93,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>What page tables are built from.</summary>
     public PageTableMemory PageTables { get; }
+
+    /// <summary>The way of those who waited to the thread pool.</summary>
+    public PooledResumption Resumptions { get; }
 
     /// <summary>Those who can wait.</summary>
     public WaiterPool<PageWaiter> Waiters { get; }
@@ -311,5 +315,5 @@ internal sealed unsafe class CacheCore
     }
 
     private PageWaiter MakeWaiter(uint index) =>
-        new(Waiters, index, Options.TimeProvider, Options.AllowSynchronousContinuations);
+        new(Waiters, index, Options.TimeProvider, Resumptions, Options.AllowSynchronousContinuations);
 }

@@ -35,7 +35,10 @@ internal sealed class CacheReads : IAsyncDisposable
     }
 
     /// <summary>Reads random pages, so many at a time, each awaited.</summary>
-    public async Task<DiskFigures> RandomAsync(int depth, TimeSpan duration)
+    /// <param name="depth">How many at a time.</param>
+    /// <param name="duration">For how long.</param>
+    /// <param name="hops">Whether each reader goes to the thread pool by itself once it has its page.</param>
+    public async Task<DiskFigures> RandomAsync(int depth, TimeSpan duration, bool hops = false)
     {
         long misses = _cache.GetStatistics().Misses;
         long end = Environment.TickCount64 + (long)duration.TotalMilliseconds;
@@ -43,7 +46,7 @@ internal sealed class CacheReads : IAsyncDisposable
         Task<long>[] workers = new Task<long>[depth];
         for (int i = 0; i < depth; i++)
         {
-            workers[i] = ReadRandomAsync(new Random(++_seed), end);
+            workers[i] = ReadRandomAsync(new Random(++_seed), end, hops);
         }
 
         Task<long[]> all = Task.WhenAll(workers);
@@ -99,13 +102,18 @@ internal sealed class CacheReads : IAsyncDisposable
         await _cache.DisposeAsync();
     }
 
-    private async Task<long> ReadRandomAsync(Random random, long end)
+    private async Task<long> ReadRandomAsync(Random random, long end, bool hops)
     {
         long reads = 0;
         for (; Environment.TickCount64 < end; reads++)
         {
             long page = random.NextInt64(_file.Pages);
             using PageReadLease lease = await _mapping.ReadAsync(page).ConfigureAwait(false);
+            if (hops)
+            {
+                await Task.Yield();
+            }
+
             StampedFile.Check(lease.Span, page);
         }
 

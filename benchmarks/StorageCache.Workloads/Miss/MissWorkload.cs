@@ -15,6 +15,9 @@ internal sealed class MissWorkload : IWorkload
 
     private static readonly int[] s_depths = [8, 32, 64, 128];
 
+    /// <summary>Depths at which the ways to the thread pool are compared.</summary>
+    private static readonly int[] s_poolDepths = [8, 32, 128];
+
     /// <inheritdoc/>
     public string Name => "miss";
 
@@ -30,6 +33,7 @@ internal sealed class MissWorkload : IWorkload
         context.Note($"miss: writing a file of {(memory * FilePerCache) >> 20} MiB");
         using StampedFile file = StampedFile.Create("miss", memory * FilePerCache / StampedFile.PageSize);
         await using CacheReads reads = await CacheReads.OpenAsync(file, memory, inline: true);
+        await using CacheReads pooled = await CacheReads.OpenAsync(file, memory, inline: false);
         if (!Fio.IsInstalled)
         {
             context.Note("miss: fio is not installed, so there are no ratios to it");
@@ -37,6 +41,7 @@ internal sealed class MissWorkload : IWorkload
 
         // Fills the cache, so that each further miss evicts, and brings the code to its final form.
         await reads.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
+        await pooled.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
         reads.RandomSync(TimeSpan.FromSeconds(0.3));
 
         Dictionary<string, RoundSamples> samples = [];
@@ -64,6 +69,19 @@ internal sealed class MissWorkload : IWorkload
             DiskFigures sequential = reads.SequentialSync(duration);
             Note(samples, "miss.sequential.mb_per_second", sequential.MegabytesPerSecond);
             Note(samples, "miss.sequential.cpu_us", sequential.CpuMicroseconds);
+
+            foreach (int depth in s_poolDepths)
+            {
+                string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+                DiskFigures together = await pooled.RandomAsync(depth, duration);
+                Note(samples, $"{name}.pool_iops", together.PerSecond);
+                Note(samples, $"{name}.pool_cpu_us", together.CpuMicroseconds);
+                Note(samples, $"{name}.pool_alloc_bytes", (double)together.AllocatedBytes / together.Operations);
+                DiskFigures singly = await reads.RandomAsync(depth, duration, hops: true);
+                Note(samples, $"{name}.pool_singly_iops", singly.PerSecond);
+                Note(samples, $"{name}.pool_singly_cpu_us", singly.CpuMicroseconds);
+            }
+
             DiskFigures one = reads.RandomSync(duration);
             Note(samples, "miss.qd1.latency_us", one.LatencyMicroseconds);
             Note(samples, "miss.qd1.cpu_us", one.CpuMicroseconds);
@@ -92,6 +110,14 @@ internal sealed class MissWorkload : IWorkload
             RoundSamples.Ratio(samples["miss.qd32.randomaccess_cpu_us"], samples["miss.qd32.cpu_us"]),
             "ratio",
             Target.AtLeast(3));
+
+        foreach (int depth in s_poolDepths)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+            RoundSamples pool = samples[$"{name}.pool_cpu_us"];
+            report.Add($"{name}.pool_cpu_ratio_to_inline", RoundSamples.Ratio(pool, samples[$"{name}.cpu_us"]), "ratio");
+            report.Add($"{name}.pool_singly_cpu_ratio_to_pool", RoundSamples.Ratio(samples[$"{name}.pool_singly_cpu_us"], pool), "ratio");
+        }
 
         if (!Fio.IsInstalled)
         {

@@ -19,9 +19,10 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
     /// <param name="pool">Where the waiter goes back to.</param>
     /// <param name="index">The waiter's place in its pool's table; not zero.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="pooled">The way to the thread pool.</param>
     /// <param name="inline">Whether awaiting code resumes on the thread that resumes the waiter.</param>
-    public PageWaiter(WaiterPool<PageWaiter> pool, uint index, TimeProvider time, bool inline)
-        : base(index, time)
+    public PageWaiter(WaiterPool<PageWaiter> pool, uint index, TimeProvider time, PooledResumption pooled, bool inline)
+        : base(index, time, pooled)
     {
         _pool = pool;
         _inline = inline;

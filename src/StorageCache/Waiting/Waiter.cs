@@ -17,7 +17,7 @@ namespace StorageCache.Waiting;
 /// called with no lock held (W-5).
 /// </para>
 /// </remarks>
-internal abstract class Waiter : IThreadPoolWorkItem
+internal abstract class Waiter
 {
     private const long PhaseMask = 3;
     private const long Idle = 0;
@@ -27,6 +27,7 @@ internal abstract class Waiter : IThreadPoolWorkItem
     private const long NoDeadline = long.MaxValue;
 
     private readonly TimeProvider _time;
+    private readonly PooledResumption _pooled;
 
     /// <summary>Generation and phase.</summary>
     private long _status;
@@ -46,10 +47,12 @@ internal abstract class Waiter : IThreadPoolWorkItem
 
     /// <param name="index">The waiter's place in its pool's table; not zero.</param>
     /// <param name="time">The clock.</param>
-    protected Waiter(uint index, TimeProvider time)
+    /// <param name="pooled">The way to the thread pool.</param>
+    protected Waiter(uint index, TimeProvider time, PooledResumption pooled)
     {
         Index = index;
         _time = time;
+        _pooled = pooled;
     }
 
     /// <summary>The waiter's place in its pool's table: what a buffer head keeps.</summary>
@@ -167,7 +170,7 @@ internal abstract class Waiter : IThreadPoolWorkItem
         }
         else
         {
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+            _pooled.Run(this);
         }
     }
 
@@ -211,9 +214,6 @@ internal abstract class Waiter : IThreadPoolWorkItem
             }
         }
     }
-
-    /// <inheritdoc/>
-    void IThreadPoolWorkItem.Execute() => Run();
 
     /// <summary>Goes on after an asynchronous wait. No lock is held.</summary>
     public abstract void Run();

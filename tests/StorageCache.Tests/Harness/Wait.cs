@@ -7,14 +7,22 @@ internal static class Wait
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
+    /// <summary>The longest time between two looks at a condition that counts: a process that was stopped has not waited.</summary>
+    private static readonly TimeSpan s_longestStep = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Waits until a condition holds.</summary>
     public static void Until(Func<bool> condition, string what)
     {
-        long start = Stopwatch.GetTimestamp();
+        TimeSpan waited = TimeSpan.Zero;
+        long last = Stopwatch.GetTimestamp();
         SpinWait spin = default;
         while (!condition())
         {
-            if (Stopwatch.GetElapsedTime(start) > Patience)
+            long now = Stopwatch.GetTimestamp();
+            TimeSpan step = Stopwatch.GetElapsedTime(last, now);
+            last = now;
+            waited += step < s_longestStep ? step : s_longestStep;
+            if (waited > Patience)
             {
                 throw new TimeoutException($"Waited {Patience} in vain for {what}.");
             }

@@ -198,10 +198,14 @@ internal sealed unsafe partial class RingIoEngine
         return true;
     }
 
-    /// <summary>Completes requests, and then runs the continuations that may run here.</summary>
+    /// <summary>
+    /// Completes requests, then hands what waited for them over to the thread pool in one go, and runs the continuations that may
+    /// run here.
+    /// </summary>
     private void Complete(int finished)
     {
         InlineResumption.Hold();
+        PooledResumption.Hold();
         for (int i = 0; i < finished; i++)
         {
             (BlockRequest request, FileBlockDevice device, int errno) = _finished[i];
@@ -217,6 +221,7 @@ internal sealed unsafe partial class RingIoEngine
             }
         }
 
+        PooledResumption.Release();
         InlineResumption.Release();
     }
 
