@@ -84,8 +84,8 @@ public sealed class PageCacheOptions
 
     /// <summary>
     /// Where code that awaited a lease goes on: on the thread pool (false, the default), or on the thread that released
-    /// the latch or completed the I/O (true). With true a continuation must not block: it runs inside somebody else's
-    /// release. With false it may, and a read that misses takes two to three times the processor time.
+    /// the latch or completed the I/O (true), unless that has a page in hand. With true a continuation must not block: it runs
+    /// inside somebody else's release. With false it may, and a read that misses takes two to three times the processor time.
     /// </summary>
     public bool AllowSynchronousContinuations { get; init; }
 

@@ -235,13 +235,16 @@ public sealed unsafe partial class Mapping
         _hits.Pin(+1);
     }
 
-    /// <summary>Takes a page that is free for the mode; with the list lock held and waiters present nobody else can.</summary>
+    /// <summary>
+    /// Takes a page that is free for the mode; with the list lock held and waiters present nobody else can. The access that brings
+    /// a page in does not count as a use of it; one that waited for a page that was read ahead did not bring it in, and counts.
+    /// </summary>
     private void TakeGranted(Slot* slot, WaitMode mode)
     {
         if (mode == WaitMode.Pin)
         {
             AddPin(HeadOf(slot));
-            StateWord.Set(slot, StateWord.Pinned);
+            StateWord.Set(slot, StateWord.Pinned | UseOfPrefetched(StateWord.Load(slot)));
             return;
         }
 
@@ -249,12 +252,15 @@ public sealed unsafe partial class Mapping
         {
             ulong state = StateWord.Load(slot);
             Debug.Assert(CouldTake(state, mode), "a page with waiters is taken under the list lock only (W-6)");
-            if (StateWord.TryChange(slot, state, mode == WaitMode.Shared ? state + 1 : state | StateWord.Exclusive))
+            ulong taken = mode == WaitMode.Shared ? state + 1 : state | StateWord.Exclusive;
+            if (StateWord.TryChange(slot, state, taken | UseOfPrefetched(state)))
             {
                 return;
             }
         }
     }
+
+    private static ulong UseOfPrefetched(ulong state) => (state & StateWord.Prefetched) != 0 ? StateWord.Referenced : 0;
 
     /// <summary>
     /// Takes a resident page if it is free for the mode, past the first waiter if that has not been passed too often. The

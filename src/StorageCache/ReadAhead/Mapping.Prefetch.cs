@@ -2,6 +2,7 @@ using StorageCache.Buffers;
 using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
+using StorageCache.Waiting;
 
 namespace StorageCache;
 
@@ -29,6 +30,7 @@ public sealed unsafe partial class Mapping
 
         long pages = Math.Min(count, PageCount - firstPage);
         int most = _core.FrameCapacity / PrefetchShare;
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
         using SubmissionPlug plug = SubmissionPlug.Begin();
         LoadRuns runs = new(this);
         for (long page = firstPage; page < firstPage + pages && runs.Started < most; page++)
@@ -60,6 +62,7 @@ public sealed unsafe partial class Mapping
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ThrowIfClosed();
 
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
         long evicted = 0;
         long end = firstPage + Math.Clamp(PageCount - firstPage, 0, count);
         long page = firstPage;

@@ -3,6 +3,7 @@ using StorageCache.Buffers;
 using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
+using StorageCache.Waiting;
 
 namespace StorageCache;
 
@@ -89,6 +90,8 @@ public sealed unsafe partial class Mapping
 
     private void ReadAhead(in ReadAheadStep step)
     {
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
+
         // First, for their frames are those that the window takes: a scan goes round in a ring of its own (RA-5).
         GiveUp(step.PassedFrom, step.PassedCount);
         long first = step.FirstPage;
@@ -133,6 +136,7 @@ public sealed unsafe partial class Mapping
     /// <summary>Gives up pages that a scan has passed, if they came in by read-ahead and nobody else has come to use them.</summary>
     internal void GiveUp(long firstPage, int count)
     {
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
         for (long page = firstPage; page < firstPage + count; page++)
         {
             Slot* slot = _table.Enter(page, create: false, out _);

@@ -1,5 +1,6 @@
 using StorageCache.IO;
 using StorageCache.ReadAhead;
+using StorageCache.Waiting;
 
 namespace StorageCache;
 
@@ -30,6 +31,7 @@ public sealed partial class Mapping
     internal int PrefetchEach(PageQueue pages, int from, out bool isCutShort)
     {
         isCutShort = false;
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
         using SubmissionPlug plug = SubmissionPlug.Begin();
         LoadRuns runs = new(this);
         for (int i = from; i < pages.Count; i++)

@@ -178,7 +178,7 @@ internal sealed class StreamTable
         int direction = stream.Direction;
         Debug.Assert(direction is 1 or -1, "a stream that reads ahead has a direction");
         bool isSequential = pattern == AccessPattern.Sequential;
-        int window = stream.NextWindow(limits.Window, isSequential);
+        int window = stream.NextWindow(LargestWindow(limits), isSequential);
         step = default;
         if (window == 0)
         {
@@ -210,6 +210,18 @@ internal sealed class StreamTable
         long from = stream.PassedFrom;
         stream.PassedFrom += (long)count * stream.Direction;
         return stream.Direction > 0 ? (from, count) : (from - count + 1, count);
+    }
+
+    /// <summary>The largest window while several streams are read: two of each together take half the cache at most.</summary>
+    private int LargestWindow(ReadAheadLimits limits)
+    {
+        int active = 0;
+        foreach (ref readonly SequentialStream stream in _streams.AsSpan())
+        {
+            active += stream.IsActive && _clock - stream.LastUse < Lifetime ? 1 : 0;
+        }
+
+        return (int)Math.Clamp(limits.Scan / Math.Max(1, active), Math.Min(SequentialStream.FirstWindow, limits.Window), limits.Window);
     }
 
     private void CountIssued(int pages)

@@ -20,6 +20,23 @@ internal static class InlineResumption
     [ThreadStatic]
     private static bool s_holding;
 
+    /// <summary>How many <see cref="Bar"/>s there are on this thread.</summary>
+    [ThreadStatic]
+    private static int s_bars;
+
+    /// <summary>Whether waiters may go on on this thread.</summary>
+    public static bool IsAllowed => s_bars == 0;
+
+    /// <summary>
+    /// Has waiters that this thread resumes go on on the thread pool, until the result is disposed of: for one who holds what others
+    /// wait for and would keep it for as long as their code runs, or for ever if it throws.
+    /// </summary>
+    public static Bar Forbid()
+    {
+        s_bars++;
+        return default;
+    }
+
     /// <summary>Runs a waiter now, or after those that this thread has to run already.</summary>
     public static void Run(Waiter waiter)
     {
@@ -67,6 +84,13 @@ internal static class InlineResumption
 
         s_holding = false;
         thrown?.Throw();
+    }
+
+    /// <summary>Ends with its thread as it was before.</summary>
+    public readonly ref struct Bar
+    {
+        /// <summary>Lets waiters go on on this thread again.</summary>
+        public void Dispose() => s_bars--;
     }
 
     private static Waiter? TakeFirst()

@@ -156,7 +156,7 @@ internal abstract class Waiter
     public bool TryResume(long ticket, WaitOutcome outcome, Exception? error = null) =>
         TryResumeAt((ticket * GenerationOne) + Armed, outcome, error);
 
-    /// <summary>Hands a resumed waiter over to its thread, the thread pool, or (inline) runs it.</summary>
+    /// <summary>Hands a resumed waiter over to its thread or the thread pool, or (inline, and where that is allowed) runs it.</summary>
     public void Dispatch()
     {
         Debug.Assert((Volatile.Read(ref _status) & PhaseMask) == Resumed, "only a resumed waiter is dispatched (W-3)");
@@ -164,7 +164,7 @@ internal abstract class Waiter
         {
             Event.Set();
         }
-        else if (IsInline)
+        else if (IsInline && InlineResumption.IsAllowed)
         {
             InlineResumption.Run(this);
         }

@@ -87,6 +87,27 @@ public sealed class ReadAheadTests
     }
 
     [Theory]
+    [InlineData(8)]
+    [InlineData(16)]
+    public async Task Streams_in_a_small_cache_do_not_evict_what_is_read_ahead_for_each_other(int streams)
+    {
+        const int Length = 2000;
+        await using TestCache test = await OpenAsync(pages: streams * Length, memory: 2 << 20);
+        for (int step = 0; step < Length; step++)
+        {
+            for (int stream = 0; stream < streams; stream++)
+            {
+                test.Mapping.Read((stream * (long)Length) + step).Dispose();
+            }
+        }
+
+        // RA-11.
+        int wanted = streams * Length;
+        Assert.InRange(test.Device.ReadCalls.Sum(call => call.Segments), wanted, wanted * 105 / 100);
+        Assert.InRange(test.Device.Reads, 1, wanted / 4);
+    }
+
+    [Theory]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
