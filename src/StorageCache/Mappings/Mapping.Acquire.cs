@@ -132,18 +132,18 @@ public sealed unsafe partial class Mapping
             return false;
         }
 
+        if (StateWord.TakeMark(slot))
+        {
+            // The slot may be used on: its leaf is held.
+            ReadAheadOfMark(page);
+        }
+
         StateWord.LockList(slot);
-        bool isMarked = StateWord.TakeMark(slot);
         bool taken = (StateWord.Load(slot) & StateWord.UpToDate) != 0
             && (mode != WaitMode.Exclusive || (StateWord.Load(slot) & StateWord.Protected) == 0 || CanBreakNow())
             && TryTake(slot, mode, self: null);
         StateWord.UnlockList(slot);
         _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
-        if (isMarked)
-        {
-            ReadAheadOfMark(page);
-        }
-
         if (!taken)
         {
             return false;
@@ -262,6 +262,14 @@ public sealed unsafe partial class Mapping
         }
 
         LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        if (!waiter.IsInternal && StateWord.TakeMark(slot))
+        {
+            // Before anything is held: what follows takes a while.
+            _core.PageTables.Leave(leaf);
+            ReadAheadOfMark(waiter.Page);
+            return AcquireStep.Again;
+        }
+
         if (MustBringFrame(waiter, slot))
         {
             waiter.ReservedFrame = _core.TryAllocateFrame(forBreak: false);
@@ -278,17 +286,10 @@ public sealed unsafe partial class Mapping
         {
             // Once it stands in line and the lock is free, the waiter may be resumed, and be somebody else's.
             long ticket = waiter.NextTicket;
-            long page = waiter.Page;
             bool isInternal = waiter.IsInternal;
-            bool isMarked = !isInternal && StateWord.TakeMark(slot);
             step = TakeOrJoin(waiter, slot);
             StateWord.UnlockList(slot);
             _core.PageTables.Leave(leaf);
-            if (isMarked)
-            {
-                ReadAheadOfMark(page);
-            }
-
             if (step == AcquireStep.Queued && !isInternal && IsGone && waiter.TryResume(ticket, WaitOutcome.Retry))
             {
                 // Closing says so first and sends those away afterwards who stand in line; one who has come there meanwhile

@@ -4,6 +4,7 @@ using StorageCache.Frames;
 using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.Platform;
+using StorageCache.ReadAhead;
 using StorageCache.Waiting;
 
 namespace StorageCache;
@@ -19,22 +20,34 @@ public sealed unsafe partial class Mapping
         uint frame = load.FrameAt(0);
         if (frame == 0)
         {
+            // Nobody else's code runs here while the page is claimed and its load is not under way.
+            using InlineResumption.Bar bar = InlineResumption.Forbid();
             frame = _core.TryAllocateFrame(forBreak: false);
         }
 
-        if (frame != 0)
+        if (frame == 0)
         {
-            load.SetFrame(frame);
-            if (!load.IsNew)
-            {
-                ReadAheadOfMiss(load.FirstPage);
-            }
-
-            load.Start(isBlocking);
+            QueueForFrame(load, FrameNeed.Frame);
             return;
         }
 
-        QueueForFrame(load, FrameNeed.Frame);
+        load.SetFrame(frame);
+        if (load.IsNew || !IsInSequence(load.FirstPage, out ReadAheadStep step))
+        {
+            load.Start(isBlocking);
+        }
+        else if (isBlocking)
+        {
+            // The device has the window to work on while this thread reads the page.
+            ReadAhead(step);
+            load.Start(isBlocking: true);
+        }
+        else
+        {
+            using SubmissionPlug plug = SubmissionPlug.Begin();
+            load.Start(isBlocking: false);
+            ReadAhead(step);
+        }
     }
 
     /// <summary>Puts somebody into the frame queue, and arms it if it is a waiter. Afterwards it may be gone.</summary>

@@ -91,6 +91,9 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
     /// <summary>Has the page read after all: the one who wanted it without its content has left.</summary>
     public void WantContent() => IsNew = false;
 
+    /// <summary>Leaves the load without pages.</summary>
+    public void Clear() => Count = 0;
+
     /// <summary>Begins a run of pages.</summary>
     public void Begin(Mapping mapping, long firstPage)
     {

@@ -20,8 +20,13 @@ internal sealed class PageLoadPool
     /// <summary>Takes a load for one page.</summary>
     public PageLoad RentSingle() => Rent(_singles, 1);
 
-    /// <summary>Takes a load for a run of pages.</summary>
-    public PageLoad RentRun() => Rent(_runs, _runPages);
+    /// <summary>Takes a load for a run of pages, with none yet.</summary>
+    public PageLoad RentRun()
+    {
+        PageLoad load = Rent(_runs, _runPages);
+        load.Clear();
+        return load;
+    }
 
     /// <summary>Gives a load back.</summary>
     public void Return(PageLoad load)

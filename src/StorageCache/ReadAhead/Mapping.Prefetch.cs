@@ -1,5 +1,4 @@
 using StorageCache.Buffers;
-using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
 using StorageCache.Waiting;
@@ -30,19 +29,15 @@ public sealed unsafe partial class Mapping
 
         long pages = Math.Min(count, PageCount - firstPage);
         int most = _core.FrameCapacity / PrefetchShare;
-        using InlineResumption.Bar bar = InlineResumption.Forbid();
-        using SubmissionPlug plug = SubmissionPlug.Begin();
-        LoadRuns runs = new(this);
+        using LoadRuns runs = new(this);
         for (long page = firstPage; page < firstPage + pages && runs.Started < most; page++)
         {
-            if (!TryAddAhead(ref runs, page, firstPage + pages - page))
+            if (!runs.TryAddEvicting(page, firstPage + pages - page - 1))
             {
                 break;
             }
         }
 
-        runs.Submit();
-        _core.Counters.Prefetched(runs.Started);
         _streams.OnPrefetch(runs.Started);
         return runs.Started;
     }
@@ -90,15 +85,6 @@ public sealed unsafe partial class Mapping
         }
 
         return evicted;
-    }
-
-    /// <summary>Adds a page to what is read ahead; if no frame is free, evicts for it and for some of those that follow.</summary>
-    private bool TryAddAhead(ref LoadRuns runs, long page, long following)
-    {
-        const int EvictedAtOnce = 64;
-        return _core.FrameQueue.Count == 0
-            && (runs.TryAdd(page)
-            || (_core.Reclaimer.Evict((int)Math.Min(following, EvictedAtOnce)) > 0 && runs.TryAdd(page)));
     }
 
     /// <summary>Whether a page is in memory or on its way there.</summary>

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
-using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
 using StorageCache.Waiting;
@@ -24,14 +23,8 @@ public sealed unsafe partial class Mapping
         set => _accessPattern = MappingOptions.Check(value, nameof(value));
     }
 
-    /// <summary>Notes a miss whose reader has its frame: reads ahead if it belongs to a sequence.</summary>
-    private void ReadAheadOfMiss(long page)
-    {
-        if (_streams.OnMiss(page, _accessPattern, _core.ReadAheadLimits, out ReadAheadStep step))
-        {
-            ReadAhead(step);
-        }
-    }
+    /// <summary>Notes a miss. Returns whether it belongs to a sequence of which something is to be read ahead.</summary>
+    private bool IsInSequence(long page, out ReadAheadStep step) => _streams.OnMiss(page, _accessPattern, _core.ReadAheadLimits, out step);
 
     /// <summary>Notes that a page was met that carried the read-ahead mark, which has been taken off.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -90,27 +83,28 @@ public sealed unsafe partial class Mapping
 
     private void ReadAhead(in ReadAheadStep step)
     {
-        using InlineResumption.Bar bar = InlineResumption.Forbid();
+        using LoadRuns runs = new(this);
 
         // First, for their frames are those that the window takes: a scan goes round in a ring of its own (RA-5).
         GiveUp(step.PassedFrom, step.PassedCount);
         long first = step.FirstPage;
         int count = (int)Math.Clamp(PageCount - first, 0, step.Count);
-        int room = MakeRoomAhead(count);
-        if (room < count && !step.IsForward)
+        int absent = 0;
+        for (int i = 0; i < count; i++)
+        {
+            absent += IsComing(first + i) ? 0 : 1;
+        }
+
+        int without = absent - MakeRoomAhead(absent);
+        if (!step.IsForward)
         {
             // What the reader comes to last is left out.
-            first += count - room;
+            first += without;
         }
 
-        using SubmissionPlug plug = SubmissionPlug.Begin();
-        LoadRuns runs = new(this);
-        for (int i = 0; i < Math.Min(room, count) && runs.TryAdd(first + i, mark: first + i == step.Mark); i++)
+        for (int i = 0; i < count - without && runs.TryAdd(first + i, mark: first + i == step.Mark); i++)
         {
         }
-
-        runs.Submit();
-        _core.Counters.Prefetched(runs.Started);
     }
 
     /// <summary>

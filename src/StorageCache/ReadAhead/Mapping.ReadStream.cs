@@ -1,6 +1,4 @@
-using StorageCache.IO;
 using StorageCache.ReadAhead;
-using StorageCache.Waiting;
 
 namespace StorageCache;
 
@@ -24,30 +22,29 @@ public sealed partial class Mapping
         return new PageReadStream(this, pages, options, _core.FrameCapacity / StreamShare);
     }
 
-    /// <summary>Has the absent ones of some pages read, in their order, neighbours in one request. Returns how many of them were.</summary>
+    /// <summary>
+    /// Has the absent ones of some pages read, in their order, neighbours in one request, as far as there are frames for them. Returns
+    /// the place of the first that was not looked at.
+    /// </summary>
     /// <param name="pages">The pages. Those that do not exist are left to whoever asks for them.</param>
     /// <param name="from">Place of the first.</param>
-    /// <param name="isCutShort">Whether there were not enough frames.</param>
-    internal int PrefetchEach(PageQueue pages, int from, out bool isCutShort)
+    /// <param name="started">How many are being read because of this call.</param>
+    internal int PrefetchEach(PageQueue pages, int from, out int started)
     {
-        isCutShort = false;
-        using InlineResumption.Bar bar = InlineResumption.Forbid();
-        using SubmissionPlug plug = SubmissionPlug.Begin();
-        LoadRuns runs = new(this);
-        for (int i = from; i < pages.Count; i++)
+        using LoadRuns runs = new(this);
+        int i = from;
+        for (; i < pages.Count; i++)
         {
             long page = pages[i];
-            if (page >= 0 && page < PageCount && !TryAddAhead(ref runs, page, pages.Count - i))
+            if (page >= 0 && page < PageCount && !runs.TryAddEvicting(page, pages.Count - i - 1))
             {
-                isCutShort = true;
                 break;
             }
         }
 
-        runs.Submit();
-        _core.Counters.Prefetched(runs.Started);
-        _streams.OnPrefetch(runs.Started);
-        return runs.Started;
+        started = runs.Started;
+        _streams.OnPrefetch(started);
+        return i;
     }
 
     private void ThrowIfClosed()

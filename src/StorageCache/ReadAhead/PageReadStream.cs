@@ -4,8 +4,8 @@ using StorageCache.ReadAhead;
 namespace StorageCache;
 
 /// <summary>
-/// Pages of a mapping in an order that the caller knows in advance, each pinned in turn, with those that come next already being
-/// read: neighbours in one request, as many ahead as it takes for none to be waited for. Made by
+/// Pages of a mapping in an order that the caller knows in advance, each pinned while it is the current one, with those that come next
+/// already being read: neighbours in one request, as many ahead as it takes for none to be waited for. Made by
 /// <see cref="Mapping.OpenReadStream"/>.
 /// </summary>
 /// <remarks>
@@ -41,7 +41,7 @@ public sealed class PageReadStream : IDisposable
     }
 
     /// <summary>Number of the current page.</summary>
-    /// <exception cref="InvalidOperationException">There is no current page: the stream has not been moved, or has ended, or the last move failed.</exception>
+    /// <exception cref="InvalidOperationException">There is no current page: the stream has not been moved, or has ended, or the last move failed, or the page was given back.</exception>
     public long Page
     {
         get => _hasCurrent ? field : throw NoCurrent();
@@ -51,12 +51,33 @@ public sealed class PageReadStream : IDisposable
     /// <summary>How many pages the stream looks ahead at present, the current one not counted.</summary>
     public int Distance => _distance;
 
+    /// <summary>Takes a read lease of the current page. Blocks the calling thread, and no other, while a writer has the page.</summary>
+    /// <exception cref="InvalidOperationException">There is no current page.</exception>
+    /// <inheritdoc cref="Mapping.Read(long)" path="/exception"/>
+    public PageReadLease Read() => Held.Read();
+
+    /// <summary>Takes a read lease of the current page. Completes synchronously if no writer has the page.</summary>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="InvalidOperationException">There is no current page.</exception>
+    /// <inheritdoc cref="Mapping.Read(long)" path="/exception"/>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<PageReadLease> ReadAsync(CancellationToken cancellationToken = default) => Held.ReadAsync(cancellationToken);
+
+    /// <summary>Begins an optimistic read of the current page, unless a writer has it.</summary>
+    /// <param name="read">What was acquired, if the result is true.</param>
+    /// <exception cref="InvalidOperationException">There is no current page.</exception>
+    public bool TryReadOptimistic(out OptimisticRead read) => Held.TryReadOptimistic(out read);
+
+    /// <summary>Pins the current page once more: a pin of the caller's own, which outlives the next move. Every kind of lease can be taken from it.</summary>
+    /// <exception cref="InvalidOperationException">There is no current page.</exception>
+    /// <inheritdoc cref="Mapping.Read(long)" path="/exception"/>
+    public PagePin Pin() => _mapping.Pin(Page);
+
     /// <summary>
-    /// The pin of the current page. It is the stream's: valid until the stream is moved or disposed of, and not to be disposed of
-    /// by the caller. One who needs the page for longer pins it again.
+    /// Gives the current page back without moving on, so that the stream holds nothing while its caller does something else. Does nothing
+    /// if there is no current page.
     /// </summary>
-    /// <exception cref="InvalidOperationException">There is no current page: the stream has not been moved, or has ended, or the last move failed.</exception>
-    public PagePin Current => _hasCurrent ? _current : throw NoCurrent();
+    public void Release() => LeaveCurrent();
 
     /// <summary>Moves to the next page. Blocks the calling thread, and no other, until it is in memory.</summary>
     /// <returns>Whether there is one: false at the end of the caller's sequence.</returns>
@@ -122,8 +143,10 @@ public sealed class PageReadStream : IDisposable
         _hasCurrent = true;
     }
 
+    private PagePin Held => _hasCurrent ? _current : throw NoCurrent();
+
     private static InvalidOperationException NoCurrent() =>
-        new("The read stream has no current page: it has not been moved, or has ended, or the last move failed.");
+        new("The read stream has no current page: it has not been moved, or has ended, or the last move failed, or the page was given back.");
 
     /// <summary>Leaves the current page, sees that those ahead are being read, and takes the next.</summary>
     private bool TryStep(out long page)
@@ -138,7 +161,7 @@ public sealed class PageReadStream : IDisposable
         }
 
         page = _ahead.Dequeue();
-        _issued--;
+        _issued = Math.Max(0, _issued - 1);
         return true;
     }
 
@@ -187,9 +210,9 @@ public sealed class PageReadStream : IDisposable
             return;
         }
 
-        int started = _mapping.PrefetchEach(_ahead, _issued, out bool isCutShort);
-        _issued = _ahead.Count;
-        _distance = isCutShort ? Math.Max(1, _distance / 2)
+        // Those for which there was no frame have another try at the next move.
+        _issued = _mapping.PrefetchEach(_ahead, _issued, out int started);
+        _distance = _issued < _ahead.Count ? Math.Max(1, _distance / 2)
             : started > 0 ? Math.Min(_maximumDistance, _distance * 2)
             : Math.Max(1, _distance - waiting);
     }

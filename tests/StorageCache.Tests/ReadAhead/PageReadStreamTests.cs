@@ -19,9 +19,9 @@ public sealed class PageReadStreamTests
             Assert.True(isAsync ? await stream.MoveNextAsync() : stream.MoveNext());
             Assert.Equal(page, stream.Page);
             Assert.Equal(1, test.Cache.GetStatistics().PinsHeld);
-            Assert.True(stream.Current.TryRead(out PageReadLease lease));
+            using PageReadLease lease = isAsync ? await stream.ReadAsync() : stream.Read();
             Assert.Equal((byte)page, lease.Span[17]);
-            lease.Dispose();
+            Assert.True(stream.TryReadOptimistic(out OptimisticRead read) && read.Validate());
         }
 
         Assert.False(isAsync ? await stream.MoveNextAsync() : stream.MoveNext());
@@ -95,7 +95,9 @@ public sealed class PageReadStreamTests
         test.Device.Fault = call => call.Page <= 3 && call.EndPage > 3 ? ScriptedDevice.Eio(call) : null;
         using PageReadStream stream = test.Mapping.OpenReadStream([1, 3, 4000, -1, 2]);
         Assert.Throws<InvalidOperationException>(() => stream.Page);
-        Assert.Throws<InvalidOperationException>(() => stream.Current);
+        Assert.Throws<InvalidOperationException>(() => stream.Read());
+        Assert.Throws<InvalidOperationException>(() => stream.Pin());
+        stream.Release();
         Assert.True(stream.MoveNext());
         Assert.Throws<PageReadException>(() => stream.MoveNext());
         Assert.Throws<InvalidOperationException>(() => stream.Page);
@@ -105,6 +107,57 @@ public sealed class PageReadStreamTests
         Assert.Equal(2, stream.Page);
         Assert.False(stream.MoveNext());
         Assert.False(stream.MoveNext());
+    }
+
+    [Fact]
+    public async Task A_page_can_be_kept_longer_than_it_is_the_current_one_and_given_back_before()
+    {
+        await using TestCache test = await OpenAsync();
+        using PageReadStream stream = test.Mapping.OpenReadStream(Pages(0, 10));
+        Assert.True(stream.MoveNext());
+        using (PagePin kept = stream.Pin())
+        {
+            Assert.Equal(2, test.Cache.GetStatistics().PinsHeld);
+            stream.Release();
+            stream.Release();
+            Assert.Throws<InvalidOperationException>(() => stream.Page);
+            Assert.Equal(1, test.Cache.GetStatistics().PinsHeld);
+            Assert.True(stream.MoveNext());
+            Assert.Equal(1, stream.Page);
+            Assert.Equal(0, kept.Page);
+            kept.Read().Dispose();
+        }
+
+        Assert.Equal(1, test.Cache.GetStatistics().PinsHeld);
+    }
+
+    [Fact]
+    public async Task Pages_for_which_there_was_no_frame_are_read_ahead_once_there_is_one()
+    {
+        await using TestCache test = await OpenAsync(memory: 2 << 20);
+        using PageReadStream stream = test.Mapping.OpenReadStream(Pages(1000, 1000));
+        for (int moved = 0; moved < 100; moved++)
+        {
+            Assert.True(stream.MoveNext());
+        }
+
+        // Nothing is left to look ahead with, for one move; then everything again.
+        int distance = stream.Distance;
+        Assert.InRange(distance, 30, 100);
+        int reserve = test.Cache.Core.Frames.Reserve;
+        test.Cache.Core.Frames.Reserve = int.MaxValue;
+        while (stream.Distance >= distance)
+        {
+            Assert.True(stream.MoveNext());
+        }
+
+        test.Cache.Core.Frames.Reserve = reserve;
+        long misses = test.Cache.GetStatistics().Misses;
+        while (stream.MoveNext())
+        {
+        }
+
+        Assert.InRange(test.Cache.GetStatistics().Misses - misses, 0, 10);
     }
 
     [Fact]

@@ -132,7 +132,16 @@ internal static class PageSteps
                 PageOracle.Fail($"a stream gave page {stream.Page}, not {expected}");
             }
 
-            UsePin(random, oracle, expected, stream.Current, floor);
+            if (random.Next(4) == 0)
+            {
+                using PageReadLease lease = await stream.ReadAsync(token);
+                oracle.Check(expected, lease.Span, floor, "read by a stream");
+                continue;
+            }
+
+            using PagePin pin = stream.Pin();
+            stream.Release();
+            UsePin(random, oracle, expected, pin, floor);
         }
     }
 
