@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Waiting;
 
 namespace StorageCache;
 
@@ -27,7 +28,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         Options = options;
-        _engine = IoEngines.Create(options, out PageCacheCapabilities capabilities);
+        _engine = IoEngines.Create(options, ResumptionBatches.Instance, out PageCacheCapabilities capabilities);
         Capabilities = capabilities;
         _core = new CacheCore(this, options, _engine.Places);
         _core.OwnThread.Start();

@@ -13,7 +13,13 @@ public sealed class PageCacheCapabilities
     /// <summary>The engine that carries out the I/O of files; never <see cref="StorageCache.IoEngine.Auto"/>.</summary>
     public IoEngine IoEngine { get; }
 
-    /// <summary>Why <see cref="StorageCache.IoEngine.IoUring"/> cannot be had, as a sentence; null if it can, used or not.</summary>
+    /// <summary>Why <see cref="StorageCache.IoEngine.IoUring"/> cannot be had, as a sentence; null if nothing is known against it.</summary>
+    /// <remarks>
+    /// Null does not say that a ring is in use; <see cref="IoEngine"/> says that. A cache that was asked for
+    /// <see cref="StorageCache.IoEngine.Threads"/> makes no ring: there, null says that the process could have been given one when it
+    /// first asked, and what only a full attempt finds out (no memory for the queues, a filter that lets a ring be made and not be used)
+    /// is not known.
+    /// </remarks>
     public string? NoIoUring { get; }
 
     /// <summary>Why the native library is not in use, as a sentence; null if it is.</summary>

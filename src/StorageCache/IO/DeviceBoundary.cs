@@ -10,7 +10,7 @@ namespace StorageCache.IO;
 /// A device that throws may have completed the request before, and the owner may have reused it since; the number of the
 /// submission tells. Such an exception belongs to no operation any more and is dropped. What the owner's completion throws, run
 /// by the device, is not the device's and goes on. A device never runs in the cache's own context (T-1), nor on a thread that keeps
-/// requests back (I/O-19).
+/// requests back (I/O-19), unless it is an <see cref="IPluggableDevice"/>.
 /// </remarks>
 internal static class DeviceBoundary
 {
@@ -21,9 +21,8 @@ internal static class DeviceBoundary
         try
         {
             using OwnThread.Absence absence = OwnThread.Leave();
-            if (device is FileBlockDevice)
+            if (device is IPluggableDevice)
             {
-                // The only one that is known to do nothing but pass the request on, which a plug may then keep back.
                 device.Submit(request);
             }
             else

@@ -12,7 +12,7 @@ namespace StorageCache.IO;
 /// buffered one (I/O-6); see <c>FileBlockDevice.Transfers.cs</c> for why the two agree.
 /// </para>
 /// </remarks>
-internal sealed partial class FileBlockDevice : IBlockDevice
+internal sealed partial class FileBlockDevice : IPluggableDevice
 {
     /// <summary>Runs what <see cref="Submit"/> is given; shared with other devices.</summary>
     private readonly IIoEngine _engine;

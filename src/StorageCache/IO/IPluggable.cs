@@ -1,5 +1,3 @@
-using StorageCache.IO.Ring;
-
 namespace StorageCache.IO;
 
 /// <summary>An engine to which requests that come together are cheaper than the same requests one by one.</summary>

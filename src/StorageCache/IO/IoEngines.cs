@@ -8,10 +8,13 @@ internal static class IoEngines
 {
     /// <summary>Makes the engine that was asked for by name, or the best one there is.</summary>
     /// <exception cref="IoEngineUnavailableException">The one that was asked for is not to be had here.</exception>
-    public static IIoEngine Create(PageCacheOptions options) => Create(options, out _);
+    public static IIoEngine Create(PageCacheOptions options) => Create(options, batches: null, out _);
 
     /// <summary>As <see cref="Create(PageCacheOptions)"/>; says what was found.</summary>
-    public static IIoEngine Create(PageCacheOptions options, out PageCacheCapabilities capabilities)
+    /// <param name="options">Engine, depth and threads.</param>
+    /// <param name="batches">Hears of requests that complete together; null for nobody.</param>
+    /// <param name="capabilities">What was found.</param>
+    public static IIoEngine Create(PageCacheOptions options, ICompletionBatches? batches, out PageCacheCapabilities capabilities)
     {
         string? noRing = RingAvailability.Reason;
         IIoEngine? engine = null;
@@ -19,7 +22,7 @@ internal static class IoEngines
         {
             try
             {
-                engine = new RingIoEngine(options.IoQueueDepth, options.IoThreads);
+                engine = new RingIoEngine(options.IoQueueDepth, options.IoThreads, batches);
             }
             catch (IoEngineUnavailableException error) when (options.IoEngine == IoEngine.Auto)
             {

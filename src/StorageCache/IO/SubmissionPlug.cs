@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StorageCache.IO.Ring;
 
 namespace StorageCache.IO;
 

@@ -67,6 +67,46 @@ public sealed class RingIoEngineTests : IDisposable
     }
 
     [RingFact]
+    public void The_loop_reaps_no_more_than_a_quarter_of_what_is_in_flight_at_a_time_I_O_20()
+    {
+        // Buffered, and in memory: all is complete when it is submitted.
+        using MountedFileSystem memory = MountedFileSystem.Tmpfs(1 << 20);
+        using RingIoEngine engine = new(depth: 64, maximumThreads: 1);
+        FileBlockDevice device = FileBlockDevice.Open(memory.Path + "/file", FileOpenMode.CreateNew, isReadOnly: false, Page, engine);
+        using (TestRequest write = TestRequest.Write(0, new byte[Page]).ExecuteOn(device))
+        {
+            Assert.Null(write.Error);
+        }
+
+        using ManualResetEventSlim submitted = new();
+        TestRequest[] requests = [.. Enumerable.Range(0, SubmissionPlug.MostKept).Select(_ => TestRequest.Read(0, 1))];
+        List<int> left = [requests.Length];
+        foreach (TestRequest request in requests)
+        {
+            request.WhenCompleted = () =>
+            {
+                submitted.Wait();
+
+                // Places are freed before requests are completed, so it is the same for all of a batch.
+                left.Add(engine.InFlight);
+            };
+        }
+
+        using (SubmissionPlug.Begin())
+        {
+            Array.ForEach(requests, device.Submit);
+        }
+
+        submitted.Set();
+        Array.ForEach(requests, r => r.Wait());
+        int[] afterEach = [.. left.Distinct()];
+        Assert.All(afterEach[1..].Zip(afterEach), pair => Assert.InRange(pair.Second - pair.First, 1, Math.Max(1, pair.Second / 4)));
+        Assert.Equal(0, afterEach[^1]);
+        Array.ForEach(requests, r => r.Dispose());
+        device.Close();
+    }
+
+    [RingFact]
     public void Scattered_transfers_of_more_vectors_than_one_batch_holds_arrive_whole_I_O_5()
     {
         using RingIoEngine engine = new(depth: 64, maximumThreads: 1);

@@ -164,6 +164,25 @@ public sealed class SubmissionPlugTests : IDisposable
     }
 
     [RingFact]
+    public void A_device_that_only_passes_requests_on_may_have_them_kept_back_I_O_19()
+    {
+        using RingIoEngine engine = new(depth: 4, maximumThreads: 1);
+        FileBlockDevice device = NewFile(engine);
+        PassingDevice passing = new(device);
+        TestRequest[] requests = NewReads(2);
+        using (SubmissionPlug.Begin())
+        {
+            DeviceBoundary.Submit(device, requests[0]);
+            DeviceBoundary.Submit(passing, requests[1]);
+            Assert.True(SubmissionPlug.IsKeeping);
+            Assert.Equal(0, engine.InFlight);
+        }
+
+        Finish(requests);
+        device.Close();
+    }
+
+    [RingFact]
     public void A_continuation_on_a_plugged_thread_runs_unplugged_I_O_19()
     {
         using StorageCacheFile test = new(_directory.File("pages"), pages: 64, inline: true);
@@ -324,10 +343,23 @@ public sealed class SubmissionPlugTests : IDisposable
     }
 
     /// <summary>A device of the host's own that does something before it passes a request on.</summary>
-    private sealed class WaitingDevice(IBlockDevice device) : IBlockDevice
+    private sealed class WaitingDevice(IBlockDevice device) : OuterDevice(device)
     {
         public required Action OnSubmit { get; init; }
 
+        public override void Submit(BlockRequest request)
+        {
+            OnSubmit();
+            base.Submit(request);
+        }
+    }
+
+    /// <summary>A device that does nothing else.</summary>
+    private sealed class PassingDevice(IBlockDevice device) : OuterDevice(device), IPluggableDevice;
+
+    /// <summary>A device that passes all requests on to another.</summary>
+    private abstract class OuterDevice(IBlockDevice device) : IBlockDevice
+    {
         public string Name => device.Name;
 
         public int Alignment => device.Alignment;
@@ -336,11 +368,7 @@ public sealed class SubmissionPlugTests : IDisposable
 
         public bool IsReadOnly => device.IsReadOnly;
 
-        public void Submit(BlockRequest request)
-        {
-            OnSubmit();
-            device.Submit(request);
-        }
+        public virtual void Submit(BlockRequest request) => device.Submit(request);
 
         public void Execute(BlockRequest request) => device.Execute(request);
 

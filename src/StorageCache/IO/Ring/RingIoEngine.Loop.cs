@@ -1,17 +1,14 @@
 using System.Diagnostics;
 using StorageCache.Platform;
 using StorageCache.Platform.Native;
-using StorageCache.Waiting;
 
 namespace StorageCache.IO.Ring;
 
 /// <content>The reap side: from the kernel to the requests' owners. One thread at a time runs the loop.</content>
 internal sealed unsafe partial class RingIoEngine
 {
-    /// <summary>How often a transfer is tried again when the kernel is short of resources for the moment, <see cref="PauseNanoseconds"/> apart.</summary>
+    /// <summary>How often a transfer is tried again when the kernel is short of resources for the moment, a <see cref="RequestPause"/> apart.</summary>
     private const int BusyRetries = 1000;
-
-    private const long PauseNanoseconds = 1_000_000;
 
     /// <summary>
     /// How many completions are dealt with at most before what their continuations ask for is submitted: many, and the device runs dry
@@ -19,29 +16,29 @@ internal sealed unsafe partial class RingIoEngine
     /// </summary>
     private const int ReapSize = 16;
 
-    /// <summary>Nor more than this part of what the kernel has, so that the device has the others to go on with.</summary>
+    /// <summary>Nor more than this part of what is in flight, so that the device has the others to go on with (I/O-20).</summary>
     private const int ReapShare = 4;
 
     private readonly RingCompletion[] _completions = GC.AllocateArray<RingCompletion>(ReapSize, pinned: true);
     private readonly Finished[] _finished = new Finished[ReapSize];
 
-    /// <summary>Transfers that the kernel was too busy for; they go back to the queue after a pause.</summary>
-    private RequestQueue _paused;
+    /// <summary>Transfers that the kernel was too busy for; they go back to the queue after a pause (I/O-21). The loop's thread's alone.</summary>
+    private RequestPause _paused;
+
+    private bool IsPauseOver => !_paused.IsEmpty && _paused.IsOver(Stopwatch.GetTimestamp());
 
     private void RunLoop()
     {
         s_loopHere = this;
-        BlockingNotice.Set(this);
         while (!HasEnded())
         {
             Debug.Assert(!SubmissionPlug.IsKeeping, "the loop does not wait for what it keeps back (I/O-19)");
-            int result = NativeMethods.RingWait(_ring, 1, _paused.IsEmpty ? -1 : PauseNanoseconds);
+            int result = NativeMethods.RingWait(_ring, 1, _paused.IsEmpty ? -1 : _paused.NanosecondsLeft(Stopwatch.GetTimestamp()));
             if (result is not (0 or -Errno.ETIME or -Errno.EINTR))
             {
                 Environment.FailFast($"StorageCache: waiting for I/O failed: {Errno.Describe(-result)}.");
             }
 
-            bool isOver = result == -Errno.ETIME;
             int reaped;
             int most;
             do
@@ -54,30 +51,24 @@ internal sealed unsafe partial class RingIoEngine
                     return;
                 }
             }
-            while (reaped == most);
-
-            if (isOver)
-            {
-                lock (_gate)
-                {
-                    while (_paused.TakeFirst() is { } request)
-                    {
-                        _queue.AddLast(request);
-                    }
-                }
-            }
+            while (reaped == most && !IsPauseOver);
         }
 
         s_loopHere = null;
-        BlockingNotice.Set(null);
     }
 
-    /// <summary>Submits what is queued; returns whether the engine is closed and has nothing left to do.</summary>
+    /// <summary>Submits what is queued, and what has paused; returns whether the engine is closed and has nothing left to do.</summary>
     private bool HasEnded()
     {
         bool submits;
         lock (_gate)
         {
+            // By the clock: while completions keep coming, no wait runs out.
+            if (IsPauseOver)
+            {
+                _queue.AddLast(_paused.TakeAll());
+            }
+
             if (_isWoken && _freeCount == Depth && _queue.IsEmpty && _paused.IsEmpty)
             {
                 return true;
@@ -168,7 +159,7 @@ internal sealed unsafe partial class RingIoEngine
             {
                 if (errno == Errno.EAGAIN)
                 {
-                    _paused.AddLast(request);
+                    _paused.Add(request, Stopwatch.GetTimestamp());
                 }
                 else
                 {
@@ -198,14 +189,10 @@ internal sealed unsafe partial class RingIoEngine
         return true;
     }
 
-    /// <summary>
-    /// Completes requests, then hands what waited for them over to the thread pool in one go, and runs the continuations that may
-    /// run here.
-    /// </summary>
+    /// <summary>Completes requests, and has those who put off what the completions ask for do it afterwards.</summary>
     private void Complete(int finished)
     {
-        InlineResumption.Hold();
-        PooledResumption.Hold();
+        _batches?.Begin();
         for (int i = 0; i < finished; i++)
         {
             (BlockRequest request, FileBlockDevice device, int errno) = _finished[i];
@@ -221,8 +208,7 @@ internal sealed unsafe partial class RingIoEngine
             }
         }
 
-        PooledResumption.Release();
-        InlineResumption.Release();
+        _batches?.End();
     }
 
     /// <summary>A request that is over, and how.</summary>

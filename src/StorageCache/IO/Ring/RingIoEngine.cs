@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
 using StorageCache.Platform;
 using StorageCache.Platform.Native;
-using StorageCache.Waiting;
 
 namespace StorageCache.IO.Ring;
 
@@ -23,7 +22,7 @@ namespace StorageCache.IO.Ring;
 /// What a ring has no operation for, a change of length or the unaligned end of a file, goes to an engine of threads.
 /// </para>
 /// </remarks>
-internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBlockable
+internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
 {
     /// <summary>The user data of the request that only wakes the loop.</summary>
     private const ulong WakeUp = ulong.MaxValue;
@@ -34,6 +33,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
 
     private readonly NativeRing* _ring;
     private readonly ThreadIoEngine _threads;
+    private readonly ICompletionBatches? _batches;
 
     /// <summary>Guards the queue, the free places, <see cref="_isSubmitting"/>, <see cref="_isDisposed"/> and <see cref="_loop"/>.</summary>
     private readonly Lock _gate = new();
@@ -58,8 +58,9 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
     /// <summary>Creates the ring and starts its loop.</summary>
     /// <param name="depth">The most requests in flight, 1 to 4,096.</param>
     /// <param name="maximumThreads">The most threads for what a ring has no operation for, 1 or more.</param>
+    /// <param name="batches">Hears of requests that complete together, on the loop's thread; null for nobody.</param>
     /// <exception cref="IoEngineUnavailableException">There is no native library, no ring to be had, or no thread.</exception>
-    public RingIoEngine(int depth, int maximumThreads)
+    public RingIoEngine(int depth, int maximumThreads, ICompletionBatches? batches = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(depth, 4096);
@@ -85,6 +86,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
         }
 
         _ring = ring;
+        _batches = batches;
         _inFlight = new BlockRequest?[depth];
         _files = new Microsoft.Win32.SafeHandles.SafeFileHandle?[depth];
         _freePlaces = new int[depth];
@@ -130,6 +132,12 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
 
     /// <summary>System calls that handed requests to the kernel. A snapshot.</summary>
     public long Submissions => Volatile.Read(ref _submissions);
+
+    /// <summary>
+    /// Has another thread take a loop over, if the calling thread runs one: it is about to wait for something that only the loop may
+    /// bring (I/O-18).
+    /// </summary>
+    public static void HandLoopOver() => s_loopHere?.HandOver();
 
     /// <inheritdoc/>
     public void Submit(BlockRequest request, IBlockDevice device)
@@ -200,7 +208,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
 
         if (s_loopHere == this)
         {
-            OnBlocking();
+            HandOver();
         }
 
         WakeLoop();
@@ -217,17 +225,6 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
         int result = NativeMethods.RingDestroy(_ring);
         System.Diagnostics.Debug.Assert(result == 0, "the loop ends when nothing is in flight (I/O-12)");
         _threads.Dispose();
-    }
-
-    /// <summary>Has another thread take the loop over: the one that runs it is about to wait for something that only the loop can bring.</summary>
-    public void OnBlocking()
-    {
-        System.Diagnostics.Debug.Assert(s_loopHere == this, "only the loop's own thread hands it over");
-        s_loopHere = null;
-        BlockingNotice.Set(null);
-        Thread loop = MakeLoop();
-        Volatile.Write(ref _loop, loop);
-        loop.UnsafeStart();
     }
 
     private static void RefuseAll(RequestQueue refused)
@@ -250,6 +247,15 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable, IBloc
         }
 
         thrown?.Throw();
+    }
+
+    private void HandOver()
+    {
+        System.Diagnostics.Debug.Assert(s_loopHere == this, "only the loop's own thread hands it over");
+        s_loopHere = null;
+        Thread loop = MakeLoop();
+        Volatile.Write(ref _loop, loop);
+        loop.UnsafeStart();
     }
 
     private Thread MakeLoop() => new(RunLoop) { IsBackground = true, Name = "StorageCache I/O ring" };

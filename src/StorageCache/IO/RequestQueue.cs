@@ -1,4 +1,4 @@
-namespace StorageCache.IO.Ring;
+namespace StorageCache.IO;
 
 /// <summary>Requests in order, linked through themselves. Not thread-safe.</summary>
 internal struct RequestQueue
