@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Space;
 using StorageCache.KeyValueStore.Tree;
 
 namespace StorageCache.KeyValueStore;
@@ -30,13 +31,16 @@ public sealed partial class KeyValueStore
     private async IAsyncEnumerable<KeyValueEntry> ScanForwardAsync(ScanOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         LeafSnapshot snapshot = new(PageSize);
+        LeavesAhead leaves = new(_mapping, _limits, options);
+        ValuesAhead values = new(_mapping, _limits, options);
         ReadOnlyMemory<byte> from = options.From;
         long remaining = options.Limit ?? long.MaxValue;
         while (remaining > 0)
         {
-            await ReadLeafAsync(new SeekTarget(SeekKind.Containing, from), snapshot, cancellationToken).ConfigureAwait(false);
+            await ReadLeafAsync(new SeekTarget(SeekKind.Containing, from), snapshot, leaves, cancellationToken).ConfigureAwait(false);
             int index = LowerBound(snapshot, from.Span, out int count);
-            PrefetchLeaf(PageHeader.Next(snapshot.Bytes));
+            values.Begin(index);
+            LookAhead(leaves, remaining > count - index);
             for (; index < count && remaining > 0; index++)
             {
                 (KeyValueEntry entry, bool isOverflow) = EntryAt(snapshot, index, options.KeysOnly);
@@ -45,7 +49,10 @@ public sealed partial class KeyValueStore
                     yield break;
                 }
 
-                if (await CompleteAsync(entry, isOverflow, options, cancellationToken).ConfigureAwait(false) is { } complete)
+                KeyValueEntry? given = isOverflow && !options.KeysOnly
+                    ? await CompleteAsync(entry, values, snapshot, index, remaining, cancellationToken).ConfigureAwait(false)
+                    : entry;
+                if (given is { } complete)
                 {
                     remaining--;
                     yield return complete;
@@ -69,15 +76,19 @@ public sealed partial class KeyValueStore
     private async IAsyncEnumerable<KeyValueEntry> ScanBackwardAsync(ScanOptions options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         LeafSnapshot snapshot = new(PageSize);
+        LeavesAhead leaves = new(_mapping, _limits, options);
+        ValuesAhead values = new(_mapping, _limits, options);
         ReadOnlyMemory<byte> to = options.To;
         long remaining = options.Limit ?? long.MaxValue;
         while (remaining > 0)
         {
             SeekTarget target = new(to.IsEmpty ? SeekKind.Last : SeekKind.Before, to);
-            await ReadLeafAsync(target, snapshot, cancellationToken).ConfigureAwait(false);
+            await ReadLeafAsync(target, snapshot, leaves, cancellationToken).ConfigureAwait(false);
             int end = LowerBound(snapshot, to.Span, out int count);
-            PrefetchLeaf(PageHeader.Previous(snapshot.Bytes));
-            for (int index = (to.IsEmpty ? count : end) - 1; index >= 0 && remaining > 0; index--)
+            int index = (to.IsEmpty ? count : end) - 1;
+            values.Begin(index);
+            LookAhead(leaves, remaining > index + 1);
+            for (; index >= 0 && remaining > 0; index--)
             {
                 (KeyValueEntry entry, bool isOverflow) = EntryAt(snapshot, index, options.KeysOnly);
                 if (entry.Key.Span.SequenceCompareTo(options.From.Span) < 0)
@@ -85,7 +96,10 @@ public sealed partial class KeyValueStore
                     yield break;
                 }
 
-                if (await CompleteAsync(entry, isOverflow, options, cancellationToken).ConfigureAwait(false) is { } complete)
+                KeyValueEntry? given = isOverflow && !options.KeysOnly
+                    ? await CompleteAsync(entry, values, snapshot, index, remaining, cancellationToken).ConfigureAwait(false)
+                    : entry;
+                if (given is { } complete)
                 {
                     remaining--;
                     yield return complete;
@@ -109,14 +123,14 @@ public sealed partial class KeyValueStore
     }
 
     /// <summary>Copies the leaf that a target means, with its range.</summary>
-    private async ValueTask ReadLeafAsync(SeekTarget target, LeafSnapshot snapshot, CancellationToken cancellationToken)
+    private async ValueTask ReadLeafAsync(SeekTarget target, LeafSnapshot snapshot, LeavesAhead leaves, CancellationToken cancellationToken)
     {
         using OperationGate.Ticket ticket = Enter();
         cancellationToken.ThrowIfCancellationRequested();
         PageAccess access = AccessWith(cancellationToken);
         for (int attempt = 0; attempt < TreeReader.OptimisticAttempts; attempt++)
         {
-            switch (TryReadLeaf(target, snapshot, out long missing))
+            switch (TryReadLeaf(target, snapshot, leaves, out long missing))
             {
                 case DescentStatus.Arrived:
                     return;
@@ -131,9 +145,9 @@ public sealed partial class KeyValueStore
         snapshot.Page = lease.Page;
     }
 
-    private DescentStatus TryReadLeaf(in SeekTarget target, LeafSnapshot snapshot, out long missing)
+    private DescentStatus TryReadLeaf(in SeekTarget target, LeafSnapshot snapshot, LeavesAhead leaves, out long missing)
     {
-        DescentStatus status = _reader.TryDescend(target, snapshot.Fences, out OptimisticRead leaf, out missing);
+        DescentStatus status = _reader.TryDescend(target, snapshot.Fences, out OptimisticRead leaf, out missing, leaves);
         if (status != DescentStatus.Arrived)
         {
             return status;
@@ -166,27 +180,23 @@ public sealed partial class KeyValueStore
     }
 
     /// <summary>Reads the value that an entry lacks. Null when the key has been removed since its leaf was copied.</summary>
-    private async ValueTask<KeyValueEntry?> CompleteAsync(KeyValueEntry entry, bool isOverflow, ScanOptions options, CancellationToken cancellationToken)
+    private async ValueTask<KeyValueEntry?> CompleteAsync(
+        KeyValueEntry entry, ValuesAhead values, LeafSnapshot snapshot, int index, long remaining, CancellationToken cancellationToken)
     {
-        if (!isOverflow || options.KeysOnly)
-        {
-            return entry;
-        }
-
+        using OperationGate.Ticket ticket = Enter();
+        values.Advance(snapshot, index, remaining);
         byte[]? value = await GetCoreAsync(entry.Key, cancellationToken).ConfigureAwait(false);
         return value is null ? null : new KeyValueEntry(entry.Key, value.Length, value);
     }
 
-    /// <summary>Asks for the neighbour that the copied leaf names; only a hint, since it may be another page's neighbour by now.</summary>
-    private void PrefetchLeaf(long page)
+    /// <summary>Asks for the leaves to come, if the scan goes on to them.</summary>
+    private void LookAhead(LeavesAhead leaves, bool goesOn)
     {
-        if (!_allocator.IsUsable(page))
+        if (goesOn)
         {
-            return;
+            using OperationGate.Ticket ticket = Enter();
+            leaves.Advance(_allocator);
         }
-
-        using OperationGate.Ticket ticket = Enter();
-        _mapping.Prefetch(page, 1);
     }
 
     /// <summary>A scan moves on strictly, so that not even a corrupt tree can make it go in a circle.</summary>

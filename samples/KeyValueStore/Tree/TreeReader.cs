@@ -31,7 +31,8 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
     /// <param name="fences">Receives the leaf's range; null when nobody needs it. Garbage unless the status is Arrived and the leaf validates.</param>
     /// <param name="leaf">The leaf; its bytes must be validated after use. Whoever finds them impossible validates before calling it corruption.</param>
     /// <param name="missing">With <see cref="DescentStatus.Miss"/>: the page to get.</param>
-    public DescentStatus TryDescend(in SeekTarget target, Fences? fences, out OptimisticRead leaf, out long missing)
+    /// <param name="ahead">Receives the leaves that follow; null when nobody needs them. A hint at best.</param>
+    public DescentStatus TryDescend(in SeekTarget target, Fences? fences, out OptimisticRead leaf, out long missing, LeavesAhead? ahead = null)
     {
         missing = MetaPage.RootPage;
         fences?.Reset();
@@ -58,7 +59,8 @@ internal sealed class TreeReader(Mapping mapping, PagePin root, PageAllocator al
             }
 
             long child = 0;
-            plausible = plausible && page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index);
+            plausible = plausible && page.TryFindChild(target, out int index, out child) && TrySetFences(fences, page, index)
+                && (level != 1 || ahead is null || ahead.TryNote(page, index));
             if (!leaf.Validate())
             {
                 return DescentStatus.Restart;
