@@ -129,7 +129,7 @@ internal sealed unsafe class CacheCore
 
     /// <summary>How far sequential readers are read ahead of.</summary>
     public ReadAheadLimits ReadAheadLimits =>
-        new((int)Math.Min(Options.ReadAheadLimit / PageSize, Math.Max(SequentialStream.FirstWindow, FrameCapacity / 16)), FrameCapacity / 4);
+        new((int)Math.Min(Options.ReadAheadLimit / PageSize, Math.Max(SequentialStream.FirstWindow, FrameCapacity / 16)), FrameCapacity / 4, Reclaimer.Spare);
 
     /// <summary>
     /// Whether no more pages may be claimed without a frame at hand. Claims hold heads, and if those at the end of the frame queue

@@ -4,7 +4,6 @@ using StorageCache.Frames;
 using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.Platform;
-using StorageCache.ReadAhead;
 using StorageCache.Waiting;
 
 namespace StorageCache;
@@ -32,22 +31,7 @@ public sealed unsafe partial class Mapping
         }
 
         load.SetFrame(frame);
-        if (load.IsNew || !IsInSequence(load.FirstPage, out ReadAheadStep step))
-        {
-            load.Start(isBlocking);
-        }
-        else if (isBlocking)
-        {
-            // The device has the window to work on while this thread reads the page.
-            ReadAhead(step);
-            load.Start(isBlocking: true);
-        }
-        else
-        {
-            using SubmissionPlug plug = SubmissionPlug.Begin();
-            load.Start(isBlocking: false);
-            ReadAhead(step);
-        }
+        StartWithFrame(load, isBlocking);
     }
 
     /// <summary>Puts somebody into the frame queue, and arms it if it is a waiter. Afterwards it may be gone.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
+using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.ReadAhead;
 using StorageCache.Waiting;
@@ -25,6 +26,27 @@ public sealed unsafe partial class Mapping
 
     /// <summary>Notes a miss. Returns whether it belongs to a sequence of which something is to be read ahead.</summary>
     private bool IsInSequence(long page, out ReadAheadStep step) => _streams.OnMiss(page, _accessPattern, _core.ReadAheadLimits, out step);
+
+    /// <summary>Starts the load of a page that was missed, and what is to be read ahead of its reader.</summary>
+    private void StartWithFrame(PageLoad load, bool isBlocking)
+    {
+        if (load.IsNew || !IsInSequence(load.FirstPage, out ReadAheadStep step))
+        {
+            load.Start(isBlocking);
+        }
+        else if (isBlocking)
+        {
+            // The device has the window to work on while this thread reads the page.
+            ReadAhead(step);
+            load.Start(isBlocking: true);
+        }
+        else
+        {
+            using SubmissionPlug plug = SubmissionPlug.Begin();
+            load.Start(isBlocking: false);
+            ReadAhead(step);
+        }
+    }
 
     /// <summary>Notes that a page was met that carried the read-ahead mark, which has been taken off.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

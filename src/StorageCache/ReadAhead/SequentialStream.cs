@@ -27,7 +27,7 @@ internal struct SequentialStream
     /// <summary>Pages in the last window; 0 while nothing has been read ahead.</summary>
     public int Window;
 
-    /// <summary>Pages of the last windows that were evicted unread.</summary>
+    /// <summary>Pages that were evicted before the stream reached them, since its last window was begun.</summary>
     public int Wasted;
 
     /// <summary>Pages that the stream has gone since it began.</summary>
@@ -48,36 +48,37 @@ internal struct SequentialStream
         Mark = -1;
     }
 
+    /// <summary>Pages behind the stream that have not been given up.</summary>
+    public readonly long Passed => (Position - PassedFrom) * Direction;
+
     /// <summary>Whether windows are read ahead for it.</summary>
     public readonly bool IsActive => Window > 0;
 
     /// <summary>
-    /// Whether a miss belongs to the stream: the neighbour of the last, or, once there are windows, a page that has been read
-    /// ahead and is gone again, or one that lies at most a window beyond (those before it were in memory).
+    /// Whether a miss belongs to the stream: the neighbour of the last, or, once there are windows, the page whose mark is lost, or
+    /// one just beyond what has been read ahead. One in the midst of it may be anybody's, and says nothing by itself.
     /// </summary>
-    public readonly bool Continues(long page)
+    /// <param name="page">The page.</param>
+    /// <param name="reach">How many pages beyond the windows it may lie: the reader may leave some out.</param>
+    public readonly bool Continues(long page, int reach)
     {
-        if (Run <= 1)
+        if (Run == 1 && Math.Abs(page - Position) == 1)
         {
             // Which way it goes, the second page tells.
-            return Run == 1 && Math.Abs(page - Position) == 1;
+            return true;
         }
 
         if (!IsActive)
         {
-            return page - Position == Direction;
+            return Run > 1 && page - Position == Direction;
         }
 
-        long ahead = (page - Position) * Direction;
-        return ahead > 0 && ahead <= ((Frontier - Position) * Direction) + Window;
+        long beyond = (page - Frontier) * Direction;
+        return (beyond >= 0 && beyond < reach) || (page == Mark && IsAhead(page));
     }
 
-    /// <summary>Whether a page is one of the last few windows'.</summary>
-    public readonly bool HasReadAhead(long page)
-    {
-        long behind = (Frontier - page) * Direction;
-        return IsActive && behind > 0 && behind <= 3L * Window;
-    }
+    /// <summary>Whether a page has been read ahead and not been reached: if it goes now, the windows are too large. One that was passed over says nothing.</summary>
+    public readonly bool IsAhead(long page) => IsActive && (page - Position) * Direction > 0 && (Frontier - page) * Direction > 0;
 
     /// <summary>Takes a step to a page that was missed or carried the mark.</summary>
     public void MoveTo(long page)

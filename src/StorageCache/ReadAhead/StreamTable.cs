@@ -28,6 +28,9 @@ internal sealed class StreamTable
     /// <summary>Neighbours that have to be missed one after the other before anything is read ahead.</summary>
     private const int FirstRun = 2;
 
+    /// <summary>How far beyond a stream's windows a miss may lie to be its own, where the pattern is not said to be sequential.</summary>
+    private const int Reach = 8;
+
     /// <summary>Pages read ahead after which what was seen before counts half.</summary>
     private const int Memory = 1024;
 
@@ -61,23 +64,37 @@ internal sealed class StreamTable
 
         lock (_lock)
         {
-            ref SequentialStream stream = ref Find(_streams, page);
-            if (!Continues(in stream, page))
+            int reach = pattern == AccessPattern.Sequential ? limits.Window : Reach;
+            ref SequentialStream stream = ref Find(_streams, page, reach);
+            if (Continues(in stream, page, reach))
             {
-                ref SequentialStream candidate = ref Find(_candidates, page);
-                MoveOrBegin(ref candidate, page, pattern);
-                if (pattern != AccessPattern.Sequential && candidate.Run < FirstRun + Distrust)
-                {
-                    return false;
-                }
+                // If the mark alone was lost, the window behind it is there.
+                bool isBeyond = page != stream.Mark || stream.Wasted * 2 > stream.Window;
+                stream.MoveTo(page);
+                return Advance(ref stream, isBeyond ? page + stream.Direction : stream.Frontier, pattern, limits, out step);
+            }
 
-                stream = candidate;
-                candidate = default;
+            ref SequentialStream candidate = ref Find(_candidates, page, reach);
+            MoveOrBegin(ref candidate, page, pattern);
+            int around = FindAround(in candidate);
+            int needed = pattern == AccessPattern.Sequential ? 1 : around >= 0 ? FirstRun : FirstRun + Distrust;
+            if (candidate.Run < needed)
+            {
+                return false;
+            }
+
+            if (around >= 0)
+            {
+                // Its windows were evicted before it came: it goes on from here.
+                stream = ref _streams[around];
+                stream.MoveTo(page);
             }
             else
             {
-                stream.MoveTo(page);
+                stream = candidate;
             }
+
+            candidate = default;
 
             // The reader has come as far as the windows did, or further: what follows on the page is not to be had yet.
             return Advance(ref stream, page + stream.Direction, pattern, limits, out step);
@@ -118,7 +135,7 @@ internal sealed class StreamTable
             _wasted++;
             for (int i = 0; i < Streams; i++)
             {
-                if (_streams[i].HasReadAhead(page))
+                if (_streams[i].IsAhead(page))
                 {
                     _streams[i].Wasted++;
                     return;
@@ -137,12 +154,12 @@ internal sealed class StreamTable
     }
 
     /// <summary>The entry that a miss continues, or else the one to begin in: the one that was not used for longest.</summary>
-    private ref SequentialStream Find(SequentialStream[] entries, long page)
+    private ref SequentialStream Find(SequentialStream[] entries, long page, int reach)
     {
         int oldest = 0;
         for (int i = 0; i < entries.Length; i++)
         {
-            if (Continues(in entries[i], page))
+            if (Continues(in entries[i], page, reach))
             {
                 return ref entries[i];
             }
@@ -156,11 +173,29 @@ internal sealed class StreamTable
         return ref entries[oldest];
     }
 
-    private bool Continues(in SequentialStream entry, long page) => _clock - entry.LastUse < Lifetime && entry.Continues(page);
+    /// <summary>The stream in whose windows, and in whose direction, a candidate goes; -1 if there is none.</summary>
+    private int FindAround(in SequentialStream candidate)
+    {
+        for (int i = 0; i < Streams; i++)
+        {
+            ref readonly SequentialStream stream = ref _streams[i];
+            if (_clock - stream.LastUse < Lifetime
+                && stream.IsAhead(candidate.Position)
+                && (candidate.Run == 1 || candidate.Direction == stream.Direction))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    private bool Continues(in SequentialStream entry, long page, int reach) =>
+        _clock - entry.LastUse < Lifetime && entry.Continues(page, reach);
 
     private void MoveOrBegin(ref SequentialStream candidate, long page, AccessPattern pattern)
     {
-        if (Continues(in candidate, page))
+        if (Continues(in candidate, page, reach: 0))
         {
             candidate.MoveTo(page);
         }
@@ -179,6 +214,12 @@ internal sealed class StreamTable
         Debug.Assert(direction is 1 or -1, "a stream that reads ahead has a direction");
         bool isSequential = pattern == AccessPattern.Sequential;
         int window = stream.NextWindow(LargestWindow(limits), isSequential);
+        if (Distrust > 0 && !isSequential && stream.IsActive)
+        {
+            // Where streams end early, one goes no further ahead than it has come.
+            window = (int)Math.Min(window, Math.Max(SequentialStream.FirstWindow, stream.Travelled));
+        }
+
         step = default;
         if (window == 0)
         {
@@ -194,19 +235,42 @@ internal sealed class StreamTable
         long first = direction > 0 ? start : Math.Max(0, start - window + 1);
         int count = (int)Math.Max(0, direction > 0 ? window : start - first + 1);
         CountIssued(count);
-        (long passedFrom, int passed) = isSequential || stream.Travelled > limits.Scan ? LeaveBehind(ref stream, limits) : (0, 0);
+
+        (long passedFrom, int passed) = isSequential ? LeaveBehind(ref stream, limits)
+            : limits.Spare < count ? LeaveBehindOldest(limits)
+            : (0, 0);
         step = new ReadAheadStep(first, count, start, passedFrom, passed);
         return count + passed > 0;
     }
 
     /// <summary>
+    /// Has the scan give pages up that was heard of least lately, and has left any: one that has ended, before one that goes on.
+    /// While nobody is short of frames a scan keeps what it has passed, for it may be read again; this is where that ends.
+    /// </summary>
+    private (long From, int Count) LeaveBehindOldest(ReadAheadLimits limits)
+    {
+        int oldest = -1;
+        for (int i = 0; i < Streams; i++)
+        {
+            ref readonly SequentialStream stream = ref _streams[i];
+            if (stream.Travelled > limits.Scan
+                && stream.Passed > limits.Window
+                && (oldest < 0 || stream.LastUse < _streams[oldest].LastUse))
+            {
+                oldest = i;
+            }
+        }
+
+        return oldest < 0 ? (0, 0) : LeaveBehind(ref _streams[oldest], limits);
+    }
+
+    /// <summary>
     /// Moves the end of what a scan keeps: the largest window behind its position, for those who follow closely. Two windows at
-    /// a time at most, so that a step is bounded, and what has been left from before the stream was a scan is caught up with.
+    /// a time at most, so that a step is bounded, and what has been left from before the stream gave pages up is caught up with.
     /// </summary>
     private static (long From, int Count) LeaveBehind(ref SequentialStream stream, ReadAheadLimits limits)
     {
-        long behind = ((stream.Position - stream.PassedFrom) * stream.Direction) - limits.Window;
-        int count = (int)Math.Clamp(behind, 0, 2L * limits.Window);
+        int count = (int)Math.Clamp(stream.Passed - limits.Window, 0, 2L * limits.Window);
         long from = stream.PassedFrom;
         stream.PassedFrom += (long)count * stream.Direction;
         return stream.Direction > 0 ? (from, count) : (from - count + 1, count);

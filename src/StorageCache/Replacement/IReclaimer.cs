@@ -14,6 +14,9 @@ internal interface IReclaimer
     /// <summary>Frames that the background eviction has looked at, at most: it may have found enough before.</summary>
     long Looked { get; }
 
+    /// <summary>Free frames that may be taken before the background eviction begins; negative if it has.</summary>
+    long Spare { get; }
+
     /// <summary>Wakes the background eviction if free frames are getting few, unless it has just tried in vain.</summary>
     void Balance();
 

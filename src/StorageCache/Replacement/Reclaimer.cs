@@ -62,6 +62,9 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     public long Looked => Volatile.Read(ref _looked);
 
     /// <inheritdoc/>
+    public long Spare => _core.Frames.Available - LowWatermark;
+
+    /// <inheritdoc/>
     public void Start() => _thread.Start();
 
     /// <inheritdoc/>
@@ -78,7 +81,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     /// <inheritdoc/>
     public void Balance()
     {
-        if (_core.Frames.Available < LowWatermark && !IsResting)
+        if (Spare < 0 && !IsResting)
         {
             Call();
         }
