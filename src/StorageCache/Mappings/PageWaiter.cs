@@ -9,7 +9,7 @@ namespace StorageCache.Mappings;
 /// One acquisition of one page that could not be served at once: a waiter that knows what it is for, goes on by itself
 /// when it is resumed, and is the source of the <see cref="ValueTask{TResult}"/> that the caller awaits.
 /// </summary>
-internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
+internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter, IThreadPoolWorkItem,
     IValueTaskSource<PageReadLease>, IValueTaskSource<PageWriteLease>, IValueTaskSource<PagePin>, IValueTaskSource<OptimisticRead>
 {
     private readonly WaiterPool<PageWaiter> _pool;
@@ -138,6 +138,23 @@ internal sealed unsafe class PageWaiter : Waiter, IFrameWaiter,
 
     /// <inheritdoc/>
     public override void Run() => Mapping.Continue(this);
+
+    /// <inheritdoc/>
+    public override void RunElsewhere()
+    {
+        if (IsInternal)
+        {
+            // Where it would end up in any case, and without a thread of the pool on the way (T-1).
+            Mapping.Core.OwnThread.Enqueue(this);
+        }
+        else
+        {
+            base.RunElsewhere();
+        }
+    }
+
+    /// <inheritdoc/>
+    void IThreadPoolWorkItem.Execute() => Run();
 
     /// <inheritdoc/>
     public long OnQueueing() => Arm();

@@ -31,6 +31,13 @@ public sealed partial class Mapping
     /// <param name="started">How many are being read because of this call.</param>
     internal int PrefetchEach(PageQueue pages, int from, out int started)
     {
+        started = 0;
+        if (IsGone)
+        {
+            // It claims nothing any more, and is not to evict others' pages for that.
+            return from;
+        }
+
         using LoadRuns runs = new(this);
         int i = from;
         for (; i < pages.Count; i++)

@@ -28,7 +28,7 @@ public sealed class PageReadStream : IDisposable
     private int _distance = 1;
     private bool _hasCurrent;
     private bool _isEnded;
-    private bool _isDisposed;
+    private volatile bool _isDisposed;
     private PagePin _current;
 
     internal PageReadStream(Mapping mapping, IEnumerable<long> pages, PageReadStreamOptions options, int mostFrames)
@@ -118,7 +118,10 @@ public sealed class PageReadStream : IDisposable
         return new ValueTask<bool>(true);
     }
 
-    /// <summary>Returns the current page's pin and ends the caller's sequence. Reads under way go on. May be called twice.</summary>
+    /// <summary>
+    /// Returns the current page's pin and ends the caller's sequence. Reads under way go on; a move that is awaited still, and was given
+    /// up by its caller, ends with <see cref="ObjectDisposedException"/> and holds nothing. May be called twice.
+    /// </summary>
     public void Dispose()
     {
         if (!_isDisposed)
@@ -132,7 +135,14 @@ public sealed class PageReadStream : IDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> WaitAsync(long page, CancellationToken cancellationToken)
     {
-        SetCurrent(page, await _mapping.PinAsync(page, cancellationToken).ConfigureAwait(false));
+        PagePin pin = await _mapping.PinAsync(page, cancellationToken).ConfigureAwait(false);
+        if (_isDisposed)
+        {
+            pin.Dispose();
+            throw new ObjectDisposedException(nameof(PageReadStream));
+        }
+
+        SetCurrent(page, pin);
         return true;
     }
 

@@ -3,13 +3,18 @@ using StorageCache.IO.Ring;
 
 namespace StorageCache.Waiting;
 
-/// <summary>Rids a thread that is about to block of the I/O that others, or it itself, would wait for in vain (I/O-18, I/O-19).</summary>
+/// <summary>
+/// Rids a thread that is about to block of what others, or it itself, would wait for in vain: requests and resumed waiters that it keeps
+/// back, and the ring's loop (I/O-18, I/O-19, W-14).
+/// </summary>
 internal static class BlockingNotice
 {
     /// <summary>To be called before the calling thread blocks.</summary>
     public static void Announce()
     {
         SubmissionPlug.Flush();
+        PooledResumption.Flush();
+        InlineResumption.HandOver();
         RingIoEngine.HandLoopOver();
     }
 }

@@ -61,9 +61,34 @@ internal static class InlineResumption
     /// <summary>From here on, waiters of this thread are kept until <see cref="Release"/>.</summary>
     public static void Hold() => s_holding = true;
 
+    /// <summary>As <see cref="Hold"/>. False if somebody further up the stack keeps waiters already, who is also the one to release them.</summary>
+    public static bool TryHold()
+    {
+        bool wasHolding = s_holding;
+        s_holding = true;
+        return !wasHolding;
+    }
+
+    /// <summary>
+    /// Has others run the waiters that this thread keeps: it is about to block, perhaps for what one of them has been given (W-14).
+    /// </summary>
+    public static void HandOver()
+    {
+        while (TakeFirst() is { } waiter)
+        {
+            waiter.RunElsewhere();
+        }
+    }
+
     /// <summary>Runs what was kept, and what is resumed meanwhile. Throws what the first continuation threw that did.</summary>
     public static void Release()
     {
+        if (s_first is null)
+        {
+            s_holding = false;
+            return;
+        }
+
         // Whose continuations they are is not known: they are not to go on in the cache's own context, nor may they wait in their
         // own ways for what this thread keeps back (I/O-19).
         using OwnThread.Absence absence = OwnThread.Leave();

@@ -59,6 +59,14 @@ internal sealed class PooledResumption : IThreadPoolWorkItem
     public static void Release()
     {
         s_isHolding = false;
+        Flush();
+    }
+
+    /// <summary>
+    /// Lets the pool have what the calling thread has kept so far: before it blocks, perhaps for one of them (W-14).
+    /// </summary>
+    public static void Flush()
+    {
         if (s_held is { } held)
         {
             s_held = null;

@@ -25,10 +25,14 @@ internal ref struct ReadyChain
         _last = waiter;
     }
 
-    /// <summary>Dispatches all of them, in order. No lock is held.</summary>
+    /// <summary>
+    /// Dispatches all of them, in order, before the first one that goes on on this thread does: its code may throw, or wait for
+    /// one that stands behind it (W-14). No lock is held.
+    /// </summary>
     public void Dispatch()
     {
         Waiter? waiter = _first;
+        bool holds = _first != _last && InlineResumption.TryHold();
         _first = null;
         _last = null;
         while (waiter is not null)
@@ -38,6 +42,11 @@ internal ref struct ReadyChain
             waiter.NextReady = null;
             waiter.Dispatch();
             waiter = next;
+        }
+
+        if (holds)
+        {
+            InlineResumption.Release();
         }
     }
 }

@@ -170,9 +170,12 @@ internal abstract class Waiter
         }
         else
         {
-            _pooled.Run(this);
+            RunElsewhere();
         }
     }
+
+    /// <summary>Has a resumed waiter that is no blocked thread go on on another thread.</summary>
+    public virtual void RunElsewhere() => _pooled.Run(this);
 
     /// <summary>Blocks the calling thread until the waiter is resumed. Returns why.</summary>
     public WaitOutcome Block()

@@ -251,4 +251,38 @@ public sealed class PageReadStreamTests
     }
 
     private static IEnumerable<long> Pages(long from, int count) => Enumerable.Range(0, count).Select(page => from + page);
+
+    [Fact]
+    public async Task A_stream_of_a_closed_mapping_evicts_nobody()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000, memory: TestCache.Smallest);
+        Mapping closed = await test.Cache.OpenAsync(new ScriptedDevice(1000));
+        using PageReadStream stream = closed.OpenReadStream(Enumerable.Range(0, 100).Select(page => (long)page));
+        await closed.CloseAsync();
+        for (int i = 0; i < 200; i++)
+        {
+            test.Mapping.Read(i % 50).Dispose();
+        }
+
+        long evictions = test.Cache.GetStatistics().Evictions;
+        for (int i = 0; i < 20; i++)
+        {
+            Assert.Throws<MappingClosedException>(() => stream.MoveNext());
+        }
+
+        Assert.Equal(evictions, test.Cache.GetStatistics().Evictions);
+    }
+
+    [Fact]
+    public async Task A_move_that_ends_after_its_stream_holds_nothing()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        test.Device.Hold = _ => true;
+        PageReadStream stream = test.Mapping.OpenReadStream([1, 2, 3]);
+        Task<bool> move = stream.MoveNextAsync().AsTask();
+        stream.Dispose();
+        test.Device.ReleaseAll();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => move.InTime());
+        Assert.Equal(0, test.Cache.GetStatistics().PinsHeld);
+    }
 }

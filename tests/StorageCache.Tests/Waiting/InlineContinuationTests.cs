@@ -1,9 +1,10 @@
+using System.Runtime.CompilerServices;
 using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.Tests.Waiting;
 
-/// <remarks>W-5: no continuation runs inside a critical section.</remarks>
+/// <remarks>W-5: no continuation runs inside a critical section. W-14: none stands between another waiter and its end.</remarks>
 public class InlineContinuationTests
 {
     [Fact]
@@ -109,6 +110,56 @@ public class InlineContinuationTests
             for (int page = 0; page < 4; page++)
             {
                 test.Mapping.Write(page).Dispose();
+            }
+        }
+    }
+
+    /// <summary>W-14: those who are resumed together go on, whatever the first one's continuation throws.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_continuation_that_throws_loses_nobody_behind_it(bool ofLoad)
+    {
+        await using TestCache test = await TestCache.OpenAsync(inline: true);
+        test.Device.Hold = _ => ofLoad;
+        PageWriteLease held = ofLoad ? default : test.Mapping.Write(1);
+        int resumed = 0;
+        for (int i = 0; i < 4; i++)
+        {
+            bool throws = i % 2 == 0;
+            ValueTaskAwaiter<PageReadLease> wait = test.Mapping.ReadAsync(1).GetAwaiter();
+            wait.UnsafeOnCompleted(() =>
+            {
+                wait.GetResult().Dispose();
+                resumed++;
+                if (throws)
+                {
+                    throw new InvalidTimeZoneException("thrown by a continuation");
+                }
+            });
+        }
+
+        Action release = ofLoad ? test.Device.ReleaseAll : () => held.Dispose();
+        Assert.Throws<InvalidTimeZoneException>(release);
+        Assert.Equal(4, resumed);
+    }
+
+    /// <summary>W-14: what stands behind a continuation that blocks on the cache may hold what it waits for.</summary>
+    [Fact]
+    public async Task A_continuation_may_block_for_a_latch_that_one_behind_it_was_given()
+    {
+        await using TestCache test = await TestCache.OpenAsync(inline: true);
+        test.Device.Hold = _ => true;
+        Task[] readers = [ReadAsync(true), ReadAsync(false), ReadAsync(true)];
+        Task release = Task.Factory.StartNew(test.Device.ReleaseAll, TaskCreationOptions.LongRunning);
+        await Task.WhenAll([.. readers, release]).InTime();
+
+        async Task ReadAsync(bool thenWrites)
+        {
+            (await test.Mapping.ReadAsync(1)).Dispose();
+            if (thenWrites)
+            {
+                test.Mapping.Write(1).Dispose();
             }
         }
     }

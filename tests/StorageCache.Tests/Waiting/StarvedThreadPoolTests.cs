@@ -376,4 +376,39 @@ public class StarvedThreadPoolTests
 
     private static void Join(Thread[] threads) =>
         Assert.All(threads, thread => Assert.True(thread.Join(Wait.Patience), "a thread that uses no pool was held up by the pool"));
+
+    /// <summary>A truncation that is given its latch by one who reads ahead, and may run nobody's continuation meanwhile (RA-10, T-1).</summary>
+    [Fact]
+    public async Task A_truncation_that_waits_for_a_page_read_ahead_needs_no_thread_of_the_pool()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000);
+        Task truncation = Task.CompletedTask;
+        test.Device.Hold = call =>
+        {
+            if (call.Operation == BlockOperation.Read)
+            {
+                // It comes to wait for the page while that is read, by a device that completes in place.
+                truncation = test.Mapping.TruncateAsync(400 * 4096).AsTask();
+            }
+
+            return false;
+        };
+        bool ended = false;
+        bool waited = false;
+        using (StarvedThreadPool starved = new())
+        {
+            Thread reader = new(() =>
+            {
+                test.Mapping.Prefetch(500, 1);
+                waited = test.Cache.GetStatistics().Waits > 0;
+                ended = truncation.Wait(Wait.Patience);
+            });
+            reader.Start();
+            reader.Join();
+        }
+
+        Assert.True(waited, "the truncation did not come to wait");
+        Assert.True(ended, "the truncation was held up by the pool");
+        Assert.Equal(400 * 4096, test.Mapping.Length);
+    }
 }
