@@ -32,7 +32,8 @@ public sealed class PageCacheOptions
 
     /// <summary>
     /// The most that is read ahead of a sequential reader in one window, in bytes: 0 (nothing) to 64 MiB. Two windows may be under
-    /// way for a reader; in a small cache a window is at most a sixteenth of it. Default: 1 MiB.
+    /// way for a reader; in a small cache a window is at most a sixteenth of it, and less where several readers share it. Less than a
+    /// page counts as nothing. Default: 1 MiB.
     /// </summary>
     public long ReadAheadLimit { get; init; } = 1 << 20;
 
