@@ -57,8 +57,8 @@ internal sealed class WriteBackEngine
     /// <summary>Runs under way.</summary>
     public int InUse => Volatile.Read(ref _inUse);
 
-    /// <summary>Whether more pages are dirty than the background ratio allows.</summary>
-    public bool IsAboveBackground => _core.Counters.DirtyPages > _pagesBackground;
+    /// <summary>Whether more pages are dirty than the background ratio allows, those not counted whose write has begun.</summary>
+    public bool IsAboveBackground => WaitingPages(_core.Counters.DirtyPages) > _pagesBackground;
 
     /// <summary>Takes the ratios of the current capacity.</summary>
     public void SetLimits()
@@ -92,7 +92,8 @@ internal sealed class WriteBackEngine
     {
         long dirty = _core.Counters.AddDirty(pages);
         Throttle.OnDirtyChanged(dirty, releases);
-        if (pages > 0 && dirty > _pagesBackground && dirty - pages <= _pagesBackground)
+        long waiting = WaitingPages(dirty);
+        if (pages > 0 && waiting > _pagesBackground && waiting - pages <= _pagesBackground)
         {
             Kick(urgent: false);
         }
@@ -142,6 +143,12 @@ internal sealed class WriteBackEngine
         }
     }
 
+    /// <summary>
+    /// How many dirty pages wait for their write to begin. Those under way count as dirty until they are written; a flusher that went by
+    /// that number would follow a writer page by page for as long as enough are under way (WB-14).
+    /// </summary>
+    private long WaitingPages(long dirtyPages) => dirtyPages - (Permits.Bytes >> _core.PageShift);
+
     private void Run()
     {
         while (!_stopping)
@@ -180,7 +187,7 @@ internal sealed class WriteBackEngine
             Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
             long pages = mapping.DirtyPages;
             long pagesLeft = pages;
-            while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || _core.Counters.DirtyPages > _pagesBackground / 2))
+            while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || WaitingPages(_core.Counters.DirtyPages) > _pagesBackground / 2))
             {
                 int permits = Permits.Take(_waiter, BatchSize);
                 if (!mapping.StartWrites(permits, ref pagesLeft))

@@ -39,6 +39,27 @@ public class WriteBatchTests
         device.Close();
     }
 
+    /// <remarks>WB-14.</remarks>
+    [Fact]
+    public async Task A_writer_that_goes_on_is_not_followed_page_by_page_while_writes_are_under_way()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 6000, memory: 24 << 20, dirtyBackground: 0.1);
+        test.Device.Hold = call => call.Operation == BlockOperation.Write;
+        int background = test.Frames / 10;
+
+        // The first writes, which stay under way, and many more pages than are let lie.
+        for (int page = 0; page < 4 * background; page++)
+        {
+            using PageWriteLease lease = test.Mapping.WriteNew(page);
+            lease.MarkDirty();
+        }
+
+        // Whatever the flusher's turns were, it took no less than half of what may wait, and so a few runs at a time.
+        Wait.Until(() => !test.Cache.Core.WriteBack.IsAboveBackground, "the flusher to begin what waits");
+        Assert.InRange(test.Device.WriteCalls.Count, 3, 3 * 8);
+        Assert.All(test.Device.WriteCalls.SkipLast(1), call => Assert.InRange(call.Segments, 16, 256));
+    }
+
     /// <remarks>WB-12.</remarks>
     [Fact]
     public async Task Large_writes_are_limited_by_their_bytes()
