@@ -45,8 +45,7 @@ internal sealed partial class FileBlockDevice
         }
         catch (ObjectDisposedException)
         {
-            error = BlockIOException.ForTransfer(
-                request.Operation, Name, request.Offset, request.ByteCount, Errno.EBADF, "the file is closed");
+            error = ClosedFailure(request);
         }
 
         // Outside the try block: what the owner throws here must not complete the request a second time (I/O-1).

@@ -6,14 +6,11 @@ namespace StorageCache.IO;
 /// <summary>Makes the engine that a cache asks for.</summary>
 internal static class IoEngines
 {
-    /// <summary>Makes the engine that was asked for by name, or the best one there is.</summary>
-    /// <exception cref="IoEngineUnavailableException">The one that was asked for is not to be had here.</exception>
-    public static IIoEngine Create(PageCacheOptions options) => Create(options, batches: null, out _);
-
-    /// <summary>As <see cref="Create(PageCacheOptions)"/>; says what was found.</summary>
+    /// <summary>Makes the engine that was asked for by name, or the best one there is, and says what was found.</summary>
     /// <param name="options">Engine, depth and threads.</param>
     /// <param name="batches">Hears of requests that complete together; null for nobody.</param>
     /// <param name="capabilities">What was found.</param>
+    /// <exception cref="IoEngineUnavailableException">The one that was asked for is not to be had here.</exception>
     public static IIoEngine Create(PageCacheOptions options, ICompletionBatches? batches, out PageCacheCapabilities capabilities)
     {
         string? noRing = RingAvailability.Reason;

@@ -25,11 +25,8 @@ internal sealed class ThreadIoEngine : IIoEngine
     /// <summary>Sleeping threads that no queued request has been promised yet.</summary>
     private int _idle;
 
-    /// <summary>Oldest queued request.</summary>
-    private BlockRequest? _head;
-
-    /// <summary>Youngest queued request; meaningless while <see cref="_head"/> is null.</summary>
-    private BlockRequest? _tail;
+    /// <summary>Requests that no thread has taken yet.</summary>
+    private RequestQueue _queue;
 
     /// <summary>Whether <see cref="Dispose"/> has begun: nothing more is taken in.</summary>
     private bool _disposed;
@@ -90,17 +87,7 @@ internal sealed class ThreadIoEngine : IIoEngine
             if (!_disposed)
             {
                 request.Device = device;
-                request.Next = null;
-                if (_head is null)
-                {
-                    _head = request;
-                }
-                else
-                {
-                    _tail!.Next = request;
-                }
-
-                _tail = request;
+                _queue.AddLast(request);
                 if (_idle > 0)
                 {
                     _idle--;
@@ -119,7 +106,7 @@ internal sealed class ThreadIoEngine : IIoEngine
                 }
 
                 // No thread can be had at all, so the queue held nothing but this request.
-                _head = null;
+                _queue = default;
                 request.Device = null;
             }
         }
@@ -184,7 +171,7 @@ internal sealed class ThreadIoEngine : IIoEngine
     {
         lock (_gate)
         {
-            while (_head is null)
+            while (_queue.IsEmpty)
             {
                 if (_disposed)
                 {
@@ -197,10 +184,7 @@ internal sealed class ThreadIoEngine : IIoEngine
                 Monitor.Wait(_gate);
             }
 
-            BlockRequest request = _head;
-            _head = request.Next;
-            request.Next = null;
-            return request;
+            return _queue.TakeFirst();
         }
     }
 }

@@ -17,6 +17,8 @@ internal static class TestEngines
     /// <summary>The engines that there are.</summary>
     public static IoEngine[] Available => RingAvailability.Reason is null ? [IoEngine.Threads, IoEngine.IoUring] : [IoEngine.Threads];
 
-    public static IIoEngine Create(int threads) =>
-        IoEngines.Create(new PageCacheOptions { MemoryLimit = 1 << 20, IoThreads = threads, IoQueueDepth = 4 });
+    public static IIoEngine Create(int threads, IoEngine engine = IoEngine.Auto) => IoEngines.Create(
+        new PageCacheOptions { MemoryLimit = 1 << 20, IoEngine = engine, IoThreads = threads, IoQueueDepth = 4 },
+        batches: null,
+        out _);
 }
