@@ -51,6 +51,9 @@ internal sealed class FuseFile : IDisposable
     /// <summary>The error number that a request is to fail with, 0 for none.</summary>
     public Func<FuseCall, int>? Fault { get; set; }
 
+    /// <summary>The most bytes that a read is answered with, 1 or more; null for as many as are asked for.</summary>
+    public Func<FuseCall, int>? Most { get; set; }
+
     /// <summary>Requests that are held.</summary>
     public int Held
     {
@@ -201,7 +204,8 @@ internal sealed class FuseFile : IDisposable
             lock (_lock)
             {
                 int start = (int)Math.Min(call.Offset, _bytes.Length);
-                data = _bytes.AsSpan(start, Math.Min(call.Length, _bytes.Length - start)).ToArray();
+                int length = Math.Min(call.Length, Most?.Invoke(call) ?? call.Length);
+                data = _bytes.AsSpan(start, Math.Min(length, _bytes.Length - start)).ToArray();
             }
 
             // Counted before it is answered: who has the answer sees the count.
