@@ -31,6 +31,19 @@ public class RestrictedEngineTests
             .RunAsync(typeof(RestrictedEngineTests), nameof(The_engine_is_what_the_process_may_have));
     }
 
+    /// <summary>What puts the whole suite on a lower rung.</summary>
+    [Theory]
+    [InlineData(RingAvailability.DisableVariable, "io_uring is switched off")]
+    [InlineData(NativeLibraryLoader.DisableVariable, "The native library is switched off")]
+    public Task Switched_off_by_a_variable(string variable, string reason)
+    {
+        NeedsRing();
+        return new RestrictedProcess()
+            .With(variable, "1")
+            .With(CaseVariable, $"{reason}|{variable}")
+            .RunAsync(typeof(RestrictedEngineTests), nameof(The_engine_is_what_the_process_may_have));
+    }
+
     /// <summary>Not even the smallest ring.</summary>
     [Fact]
     public Task No_memory_may_be_locked()
