@@ -18,18 +18,10 @@ internal sealed class CacheReads : IAsyncDisposable
         _file = file;
     }
 
-    /// <summary>The engine that carries the I/O out.</summary>
-    public IoEngine Engine => _cache.Options.IoEngine;
-
     /// <summary>Opens the file through a cache of a given size.</summary>
-    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline, IoEngine engine = IoEngine.Auto)
+    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline)
     {
-        PageCache cache = new(new PageCacheOptions
-        {
-            MemoryLimit = memoryLimit,
-            AllowSynchronousContinuations = inline,
-            IoEngine = engine,
-        });
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = memoryLimit, AllowSynchronousContinuations = inline });
         Mapping mapping = await cache.OpenAsync(file.Path, new MappingOptions { Mode = MappingMode.Open, ReadOnly = true });
         return new CacheReads(cache, mapping, file);
     }
