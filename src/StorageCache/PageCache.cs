@@ -30,7 +30,17 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         Options = options;
         _engine = IoEngines.Create(options, ResumptionBatches.Instance, out PageCacheCapabilities capabilities);
         Capabilities = capabilities;
-        _core = new CacheCore(this, options, _engine.Places);
+        try
+        {
+            _core = new CacheCore(this, options, _engine.Places);
+        }
+        catch
+        {
+            // Nobody else ends the engine's threads: no memory was to be had, or the host's clock makes no timers.
+            _engine.Dispose();
+            throw;
+        }
+
         _core.OwnThread.Start();
         _core.Reclaimer.Start();
         _core.WriteBack.Start();

@@ -4,9 +4,9 @@ using Xunit;
 
 namespace StorageCache.Tests.IO;
 
-/// <summary>A cache that nobody asks for anything takes no processor time.</summary>
+/// <summary>The threads of a cache: they take no processor time for nothing, and none is left behind.</summary>
 [Collection(nameof(Alone))]
-public sealed class IdleTests
+public sealed class CacheThreadTests
 {
     private const int Page = 4096;
     private const int Pages = 64;
@@ -43,7 +43,21 @@ public sealed class IdleTests
         await mapping.CloseAsync().InTime();
     }
 
-    /// <summary>The cache's threads in this process, by their directories.</summary>
+    [Theory]
+    [MemberData(nameof(TestEngines.Each), MemberType = typeof(TestEngines))]
+    public void A_cache_that_cannot_be_made_leaves_no_thread_behind(IoEngine engine)
+    {
+        HashSet<string> others = [.. Threads()];
+        Assert.Throws<NotSupportedException>(() => new PageCache(new PageCacheOptions
+        {
+            MemoryLimit = 4 << 20,
+            IoEngine = engine,
+            TimeProvider = new TimeWithoutTimers(),
+        }));
+        Wait.Until(() => Threads().All(others.Contains), "the threads to end");
+    }
+
+    /// <summary>Threads of caches in this process, by their directories.</summary>
     private static IEnumerable<string> Threads() => Directory.EnumerateDirectories("/proc/self/task")
         .Where(thread => Read(thread, "comm").StartsWith("StorageCache ", StringComparison.Ordinal));
 
@@ -61,5 +75,10 @@ public sealed class IdleTests
             // It has ended meanwhile.
             return "0";
         }
+    }
+
+    private sealed class TimeWithoutTimers : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
     }
 }
