@@ -9,7 +9,7 @@ internal static class NativeFact
     /// <summary>Skips the test unless the build has made the library, and it is not switched off. Returns its file.</summary>
     public static string NeedsBuilt()
     {
-        string? ban = NativeLibraryLoader.FindBan(name => AppContext.TryGetSwitch(name, out bool isOn) && isOn, Environment.GetEnvironmentVariable);
+        string? ban = NativeLibraryLoader.Off.FindReason();
         Assert.SkipUnless(ban is null, ban ?? "");
         string file = Path.Combine(AppContext.BaseDirectory, NativeLibraryLoader.FileName);
         Assert.SkipUnless(File.Exists(file), "It was built without a C compiler.");

@@ -83,7 +83,7 @@ public sealed class NativeLibraryLoaderTests : IDisposable
     [InlineData("TRUE")]
     public void A_variable_forbids_it(string value)
     {
-        string? reason = NativeLibraryLoader.FindBan(_ => false, name => name == "STORAGECACHE_DISABLE_NATIVE" ? value : null);
+        string? reason = NativeLibraryLoader.Off.FindReason(_ => false, name => name == "STORAGECACHE_DISABLE_NATIVE" ? value : null);
         Assert.Equal("The native library is switched off: environment variable STORAGECACHE_DISABLE_NATIVE.", reason);
     }
 
@@ -92,12 +92,12 @@ public sealed class NativeLibraryLoaderTests : IDisposable
     [InlineData("")]
     [InlineData("0")]
     [InlineData("false")]
-    public void Other_values_of_the_variable_do_not(string? value) => Assert.Null(NativeLibraryLoader.FindBan(_ => false, _ => value));
+    public void Other_values_of_the_variable_do_not(string? value) => Assert.Null(NativeLibraryLoader.Off.FindReason(_ => false, _ => value));
 
     [Fact]
     public void A_switch_forbids_it()
     {
-        string? reason = NativeLibraryLoader.FindBan(name => name == "StorageCache.DisableNativeLibrary", _ => null);
+        string? reason = NativeLibraryLoader.Off.FindReason(name => name == "StorageCache.DisableNativeLibrary", _ => null);
         Assert.Equal("The native library is switched off: AppContext switch StorageCache.DisableNativeLibrary.", reason);
     }
 

@@ -16,6 +16,7 @@ internal static unsafe class RingAvailability
     /// <summary>An environment variable; <c>1</c> or <c>true</c> forbids rings.</summary>
     public const string DisableVariable = "STORAGECACHE_DISABLE_IO_URING";
 
+    private static readonly OffSwitch s_off = new("io_uring", DisableSwitch, DisableVariable);
     private static readonly Lazy<string?> s_reason = new(FindReason);
 
     /// <summary>Why there is none, as a sentence; null if there is.</summary>
@@ -23,15 +24,9 @@ internal static unsafe class RingAvailability
 
     private static string? FindReason()
     {
-        if (AppContext.TryGetSwitch(DisableSwitch, out bool isOn) && isOn)
+        if (s_off.FindReason() is { } ban)
         {
-            return $"io_uring is switched off: AppContext switch {DisableSwitch}.";
-        }
-
-        string? variable = Environment.GetEnvironmentVariable(DisableVariable);
-        if (variable is "1" || string.Equals(variable, "true", StringComparison.OrdinalIgnoreCase))
-        {
-            return $"io_uring is switched off: environment variable {DisableVariable}.";
+            return ban;
         }
 
         return NativeLibraryLoader.Current is { IsAvailable: false } missing

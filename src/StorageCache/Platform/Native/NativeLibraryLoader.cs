@@ -31,24 +31,13 @@ internal static unsafe class NativeLibraryLoader
     /// <summary>An environment variable; <c>1</c> or <c>true</c> forbids loading the library.</summary>
     public const string DisableVariable = "STORAGECACHE_DISABLE_NATIVE";
 
+    /// <summary>Forbids loading the library.</summary>
+    public static readonly OffSwitch Off = new("The native library", DisableSwitch, DisableVariable);
+
     private static readonly Lazy<NativeLibraryStatus> s_current = new(LoadForProcess);
 
     /// <summary>What became of the library in this process; loads it when asked for the first time.</summary>
     public static NativeLibraryStatus Current => s_current.Value;
-
-    /// <summary>Why loading is forbidden, or null.</summary>
-    public static string? FindBan(Func<string, bool> isSwitchOn, Func<string, string?> getVariable)
-    {
-        if (isSwitchOn(DisableSwitch))
-        {
-            return $"The native library is switched off: AppContext switch {DisableSwitch}.";
-        }
-
-        string? variable = getVariable(DisableVariable);
-        return variable is "1" || string.Equals(variable, "true", StringComparison.OrdinalIgnoreCase)
-            ? $"The native library is switched off: environment variable {DisableVariable}."
-            : null;
-    }
 
     /// <summary>Loads the first of some files that is there and has the right version.</summary>
     /// <param name="candidates">Full paths, in order of preference.</param>
@@ -84,9 +73,7 @@ internal static unsafe class NativeLibraryLoader
             return NativeLibraryStatus.Unavailable("The native library is for Linux on x64 and arm64.");
         }
 
-        string? ban = FindBan(
-            name => AppContext.TryGetSwitch(name, out bool isOn) && isOn, Environment.GetEnvironmentVariable);
-        if (ban is not null)
+        if (Off.FindReason() is { } ban)
         {
             return NativeLibraryStatus.Unavailable(ban);
         }
