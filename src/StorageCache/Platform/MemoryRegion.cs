@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace StorageCache.Platform;
 
@@ -174,7 +174,7 @@ internal sealed unsafe class MemoryRegion
         GC.KeepAlive(this);
     }
 
-    private void Clear(long start, long end) => Unsafe.InitBlockUnaligned(Base + start, 0, (uint)(end - start));
+    private void Clear(long start, long end) => NativeMemory.Clear(Base + start, (nuint)(end - start));
 
     // Always on: madvise or mprotect outside the region would wipe or unprotect memory that belongs to somebody else.
     private void Check(long offset, long length)
