@@ -33,7 +33,7 @@ internal sealed class OverflowReadAhead(Mapping mapping, PageLimits limits)
         long until = Math.Min(index + (2L * _window), pages);
         if (until > from)
         {
-            mapping.Prefetch(value.FirstPage + from, (int)(until - from));
+            mapping.Prefetch(value.FirstPage + from, until - from);
         }
     }
 }

@@ -21,7 +21,7 @@ public sealed unsafe partial class Mapping
     /// <returns>How many pages are being read because of this call.</returns>
     /// <exception cref="ArgumentOutOfRangeException">An argument is negative.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
-    public int Prefetch(long firstPage, int count)
+    public long Prefetch(long firstPage, long count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(firstPage);
         ArgumentOutOfRangeException.ThrowIfNegative(count);

@@ -36,7 +36,7 @@ public class LayoutTests
         const int Pages = 16_000;
         await using TestCache test = await TestCache.OpenAsync(pages: Pages, memory: 72 << 20, device: null);
         test.Device.Records = false;
-        int brought = test.Mapping.Prefetch(0, Pages);
+        long brought = test.Mapping.Prefetch(0, Pages);
         brought += test.Mapping.Prefetch(0, Pages);
         Assert.Equal(Pages, brought);
         PageCacheStatistics statistics = test.Cache.GetStatistics();

@@ -55,8 +55,8 @@ public sealed class DontNeedTests
             test.Mapping.Read(page).Dispose();
         }
 
-        int started = test.Mapping.Prefetch(0, int.MaxValue);
+        long started = test.Mapping.Prefetch(0, long.MaxValue);
         Assert.InRange(started, test.Frames / 4, test.Frames / 2);
-        Assert.Equal(0, test.Mapping.Prefetch(long.MaxValue - 5, int.MaxValue));
+        Assert.Equal(0, test.Mapping.Prefetch(long.MaxValue - 5, long.MaxValue));
     }
 }
