@@ -21,7 +21,10 @@ public sealed class PageCacheOptions
     /// <summary>How I/O is carried out. Default: <see cref="IoEngine.Auto"/>.</summary>
     public IoEngine IoEngine { get; init; } = IoEngine.Auto;
 
-    /// <summary>The most dedicated I/O threads, 1 to 256. Default: 16.</summary>
+    /// <summary>
+    /// The most dedicated I/O threads, 1 to 256: for all I/O with <see cref="IoEngine.Threads"/>, and with <see cref="IoEngine.IoUring"/> for
+    /// what a ring has no operation for (changes of length, unaligned ends of files). Default: 16.
+    /// </summary>
     public int IoThreads { get; init; } = 16;
 
     /// <summary>
