@@ -10,8 +10,27 @@ published="$PWD/obj/published"
 rid=$(dotnet msbuild -getProperty:NETCoreSdkPortableRuntimeIdentifier)
 use=(-p:StorageCacheVersion="$version" -p:StorageCachePackages="$packages")
 
-rm -rf "$packages" "$published"
-dotnet pack ../../src/StorageCache -c Release -o "$packages" -p:Version="$version" -v q
+pack=(dotnet pack ../../src/StorageCache -c Release -o "$packages" -p:Version="$version" -v q)
+
+# Stands for what another machine has built; nothing here runs it.
+prebuilt="$PWD/obj/prebuilt"
+other=linux-arm64
+[ "$rid" != "$other" ] || other=linux-x64
+
+rm -rf "$packages" "$published" "$prebuilt"
+mkdir -p "$prebuilt/$other/native"
+echo "$other" >"$prebuilt/$other/native/libstoragecache_native.so"
+"${pack[@]}" -p:StorageCacheNativePrebuilt="$prebuilt"
+for platform in "$rid" "$other"; do
+    # The names of a package's files stand in it as they are.
+    grep -aq "runtimes/$platform/native/libstoragecache_native.so" "$packages/StorageCache.$version.nupkg" \
+        || { echo "The package has no native library for $platform."; exit 1; }
+done
+
+if refusal=$("${pack[@]}" --no-build -p:StorageCacheNativePrebuilt="$prebuilt/none") || [[ $refusal != *"There is no RID/native/"* ]]; then
+    echo "A folder without libraries was not refused: $refusal"
+    exit 1
+fi
 
 # Restored packages are kept by version, and this version is made anew every time.
 cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
