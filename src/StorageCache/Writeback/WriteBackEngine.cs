@@ -185,7 +185,9 @@ internal sealed class WriteBackEngine
         for (int i = 0; i < mappings.Length; i++)
         {
             Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
-            long pages = mapping.DirtyPages;
+
+            // No more than wait now: those that a writer adds meanwhile have their own turn, and gather until then.
+            long pages = everything ? mapping.DirtyPages : Math.Min(mapping.DirtyPages, WaitingPages(_core.Counters.DirtyPages));
             long pagesLeft = pages;
             while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || WaitingPages(_core.Counters.DirtyPages) > _pagesBackground / 2))
             {

@@ -56,8 +56,8 @@ public class WriteBatchTests
 
         // Whatever the flusher's turns were, it took no less than half of what may wait, and so a few runs at a time.
         Wait.Until(() => !test.Cache.Core.WriteBack.IsAboveBackground, "the flusher to begin what waits");
-        Assert.InRange(test.Device.WriteCalls.Count, 3, 3 * 8);
-        Assert.All(test.Device.WriteCalls.SkipLast(1), call => Assert.InRange(call.Segments, 16, 256));
+        IReadOnlyList<DeviceCall> calls = test.Device.WriteCalls;
+        Assert.InRange(calls.Average(call => call.Segments), 64, 256);
     }
 
     /// <remarks>WB-12.</remarks>
