@@ -5,8 +5,8 @@ using StorageCache.Waiting;
 namespace StorageCache;
 
 /// <content>
-/// Write leases of pages whose old content does not matter. There is no fast path as for the other leases: the page has to be
-/// cleared in any case, and the file to be made longer perhaps.
+/// Write leases of pages whose old content does not matter. The page has to be cleared in any case, and the file to be made longer
+/// perhaps; what is quick is a page that is absent, where a frame is free: it needs no waiter and no load.
 /// </content>
 public sealed unsafe partial class Mapping
 {
@@ -87,16 +87,42 @@ public sealed unsafe partial class Mapping
         MarkDirty(slot);
     }
 
+    /// <summary>
+    /// Makes an absent page if nothing stands in the way of it: nobody waits for a frame, writers are not paused, the mapping takes changes.
+    /// Whatever is otherwise is for the slow path to find out, and to say.
+    /// </summary>
+    private bool TryMakeAtOnce(long page, out Slot* slot)
+    {
+        slot = null;
+        if (_throttle.IsActive || _core.FrameQueue.Count > 0 || IsReadOnly || _state != MappingState.Open || Cache.IsDisposed || IsComing(page)
+            || !TryAcquireNewNow(page, out slot))
+        {
+            return false;
+        }
+
+        BeginNew(slot, isClear: false);
+        return true;
+    }
+
     private PageWriteLease WriteNewBlocking(long page, TimeSpan timeout)
     {
         Throw.IfNoPage(page, _pageShift);
-        Slot* slot = AcquireBlocking(page, WaitMode.Exclusive, isNew: true, timeout);
+        if (!TryMakeAtOnce(page, out Slot* slot))
+        {
+            slot = AcquireBlocking(page, WaitMode.Exclusive, isNew: true, timeout);
+        }
+
         return new PageWriteLease(this, slot);
     }
 
     private ValueTask<PageWriteLease> WriteNewCoreAsync(long page, TimeSpan timeout, CancellationToken cancellationToken)
     {
         Throw.IfNoPage(page, _pageShift);
+        if (!cancellationToken.IsCancellationRequested && TryMakeAtOnce(page, out Slot* made))
+        {
+            return new ValueTask<PageWriteLease>(new PageWriteLease(this, made));
+        }
+
         PageWaiter? waiter = AcquireAsync(page, WaitMode.Exclusive, isNew: true, isInternal: false, timeout, cancellationToken, out Slot* slot, out Exception? error);
         if (waiter is not null)
         {

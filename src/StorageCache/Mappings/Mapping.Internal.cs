@@ -43,9 +43,14 @@ public sealed unsafe partial class Mapping
             return false;
         }
 
+        // Those who came to pin it meanwhile wait for no latch (W-11); nobody's code runs under this one.
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
+        ReadyChain ready = default;
         StateWord.LockList(slot);
         BecomeCurrent(slot, frame, StateWord.Exclusive | StateWord.Referenced);
+        Grant(slot, ref ready);
         StateWord.UnlockList(slot);
+        ready.Dispatch();
         _core.Counters.MadeNew();
         acquired = slot;
         return true;

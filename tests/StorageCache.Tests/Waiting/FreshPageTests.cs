@@ -1,3 +1,4 @@
+using StorageCache.Frames;
 using StorageCache.Tests.Harness;
 using StorageCache.Waiting;
 using Xunit;
@@ -5,6 +6,7 @@ using Xunit;
 namespace StorageCache.Tests.Waiting;
 
 /// <summary>M-6: a page that is made without being read is its maker's alone until that one has come for it.</summary>
+/// <remarks>While somebody waits for a frame, a page is not made at once: its maker is granted it, as others are granted a page that was read.</remarks>
 public class FreshPageTests
 {
     /// <summary>The token is cancelled after the grant and before the maker runs, and a pin comes in between.</summary>
@@ -16,6 +18,7 @@ public class FreshPageTests
         await test.Mapping.FlushAsync().InTime();
         test.Evict(20);
         long reads = test.Device.Reads;
+        using Onlooker onlooker = new(test.Cache.Core.FrameQueue);
         using CancellationTokenSource source = new();
         (Task<PageWriteLease> maker, Task<PagePin> pinning) = GrantAndCancel(test, source);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => maker.InTime());
@@ -35,6 +38,7 @@ public class FreshPageTests
     public async Task A_page_that_was_granted_to_its_maker_is_not_to_be_had_until_the_maker_has_come_for_it()
     {
         await using TestCache test = await TestCache.OpenAsync(inline: true);
+        using Onlooker onlooker = new(test.Cache.Core.FrameQueue);
         Task<PageWriteLease> maker = GrantAndLook(test);
         using (PageWriteLease lease = await maker.InTime())
         {
@@ -79,5 +83,45 @@ public class FreshPageTests
         {
             InlineResumption.Release();
         }
+    }
+
+    /// <summary>Stands in the frame queue, and never has use for a frame.</summary>
+    private sealed class Onlooker : IFrameWaiter, IDisposable
+    {
+        private readonly FrameQueue _queue;
+
+        public Onlooker(FrameQueue queue)
+        {
+            _queue = queue;
+            queue.Enqueue(this, FrameNeed.FrameAndMore);
+        }
+
+        public IFrameWaiter? NextFrameWaiter { get; set; }
+
+        public IFrameWaiter? PreviousFrameWaiter { get; set; }
+
+        public FrameNeed QueuedFor { get; set; }
+
+        public long FrameTicket { get; set; }
+
+        public long FrameTurn { get; set; }
+
+        public long FrameDeadline { get; set; }
+
+        public bool CanUseFrame => false;
+
+        public bool NeedsRoom => false;
+
+        public long OnQueueing() => 0;
+
+        public bool OnFrame(uint frame, long ticket) => false;
+
+        public bool OnRoom(long bytes, long ticket) => false;
+
+        public void OnFrameTimeout(long ticket)
+        {
+        }
+
+        public void Dispose() => _queue.Remove(this);
     }
 }
