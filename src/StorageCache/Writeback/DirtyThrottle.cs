@@ -11,6 +11,8 @@ namespace StorageCache.Writeback;
 internal sealed class DirtyThrottle : IDisposable
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How late a pause of somebody who awaits may end.</summary>
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(5);
 
     private readonly CacheCore _core;
@@ -23,6 +25,9 @@ internal sealed class DirtyThrottle : IDisposable
     private bool _isActive;
     private bool _isDisposed;
 
+    /// <summary>When the timer fires to end pauses, in the clock's time stamps; the end of time if it is not set.</summary>
+    private long _nextTick = long.MaxValue;
+
     /// <summary>Not 0 if pauses are to end when whoever made the last page clean has left its locks.</summary>
     private int _isDue;
 
@@ -30,7 +35,7 @@ internal sealed class DirtyThrottle : IDisposable
     {
         _core = core;
         _time = core.Options.TimeProvider;
-        _timer = _time.CreateTimer(static state => ((DirtyThrottle)state!).Release(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = _time.CreateTimer(static state => ((DirtyThrottle)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Whether dirt has reached the point from which writers are paused.</summary>
@@ -71,7 +76,11 @@ internal sealed class DirtyThrottle : IDisposable
         }
         else
         {
-            _timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            lock (_lock)
+            {
+                _nextTick = 0;
+                _timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            }
         }
     }
 
@@ -115,10 +124,7 @@ internal sealed class DirtyThrottle : IDisposable
             // ticket tells.
             long until = _time.GetTimestamp() + (long)(pause.TotalSeconds * _time.TimestampFrequency);
             _paused.Add((waiter, waiter.Arm(until), until));
-            if (_paused.Count == 1)
-            {
-                _timer.Change(s_tick, Timeout.InfiniteTimeSpan);
-            }
+            SetTimer(waiter);
         }
 
         return true;
@@ -134,6 +140,31 @@ internal sealed class DirtyThrottle : IDisposable
 
         _timer.Dispose();
         Release();
+    }
+
+    private void OnTimer()
+    {
+        lock (_lock)
+        {
+            _nextTick = long.MaxValue;
+        }
+
+        Release();
+    }
+
+    /// <summary>
+    /// Has the timer fire in time for a waiter, unless it is to fire sooner anyhow. A thread that blocks keeps the time itself; for its
+    /// sake the list is only to be looked through now and then. The lock is held.
+    /// </summary>
+    private void SetTimer(PageWaiter waiter)
+    {
+        TimeSpan after = waiter.IsBlocking ? s_longestPause : s_tick;
+        long due = _time.GetTimestamp() + (long)(after.TotalSeconds * _time.TimestampFrequency);
+        if (due < _nextTick)
+        {
+            _nextTick = due;
+            _timer.Change(after, Timeout.InfiniteTimeSpan);
+        }
     }
 
     private void Release()
@@ -156,9 +187,12 @@ internal sealed class DirtyThrottle : IDisposable
                 }
             }
 
-            if (_paused.Count > 0 && !_isDisposed)
+            if (!_isDisposed)
             {
-                _timer.Change(s_tick, Timeout.InfiniteTimeSpan);
+                foreach ((PageWaiter waiter, _, _) in _paused)
+                {
+                    SetTimer(waiter);
+                }
             }
         }
 
