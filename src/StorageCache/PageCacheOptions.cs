@@ -29,9 +29,9 @@ public sealed class PageCacheOptions
 
     /// <summary>
     /// The most requests that the kernel has at once with <see cref="IoEngine.IoUring"/>, 1 to 4,096; further ones wait,
-    /// first come, first served. Default: 128.
+    /// first come, first served. Default: 256.
     /// </summary>
-    public int IoQueueDepth { get; init; } = 128;
+    public int IoQueueDepth { get; init; } = 256;
 
     /// <summary>
     /// The most that is read ahead of a sequential reader in one window, in bytes: 0 (nothing) to 64 MiB. Two windows may be under
@@ -77,9 +77,9 @@ public sealed class PageCacheOptions
     /// a fast device busier with scattered pages; fewer have reads wait less behind writes. They begin in batches, so that while
     /// there is enough to write between three quarters of them and all are under way. Whatever it is, a quarter of what the engine
     /// carries out at once (<see cref="IoQueueDepth"/>, or <see cref="IoThreads"/>) is left to reads, and not much more than 16 MiB
-    /// are under way. Default: 96.
+    /// are under way. Default: 128.
     /// </summary>
-    public int WriteBackDepth { get; init; } = 96;
+    public int WriteBackDepth { get; init; } = 128;
 
     /// <summary>
     /// How often write-back looks for dirty pages when nothing else makes it, 1 millisecond to 1 hour. Default: 5 seconds.

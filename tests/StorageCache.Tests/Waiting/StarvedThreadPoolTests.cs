@@ -272,7 +272,7 @@ public class StarvedThreadPoolTests
     {
         await using TestCache test = await TestCache.OpenAsync(pages: 400);
         using CancellationTokenSource source = new();
-        for (int page = 0; page < 200; page += 2)
+        for (int page = 0; page < 400; page += 2)
         {
             test.Fill(page, 1);
         }
