@@ -10,6 +10,11 @@ internal static class Wait
     /// <summary>The longest time between two looks at a condition that counts: a process that was stopped has not waited.</summary>
     private static readonly TimeSpan s_longestStep = TimeSpan.FromMilliseconds(100);
 
+    private const int PatientSteps = 20;
+
+    /// <summary>The same for a wait that is not polled.</summary>
+    private static readonly TimeSpan s_longStep = Patience / PatientSteps;
+
     /// <summary>Waits until a condition holds.</summary>
     public static void Until(Func<bool> condition, string what)
     {
@@ -32,14 +37,26 @@ internal static class Wait
     }
 
     /// <summary>Awaits a task, but not for ever.</summary>
-    public static Task InTime(this Task task) => task.WaitAsync(Patience);
+    public static async Task InTime(this Task task)
+    {
+        for (int step = 0; !task.IsCompleted && step < PatientSteps; step++)
+        {
+            await Task.WhenAny(task, Task.Delay(s_longStep));
+        }
+
+        await task.WaitAsync(TimeSpan.Zero);
+    }
 
     /// <summary>Awaits a task, but not for ever.</summary>
-    public static Task<T> InTime<T>(this Task<T> task) => task.WaitAsync(Patience);
+    public static async Task<T> InTime<T>(this Task<T> task)
+    {
+        await InTime((Task)task);
+        return await task;
+    }
 
     /// <summary>Awaits a value task, but not for ever.</summary>
-    public static Task InTime(this ValueTask task) => task.AsTask().WaitAsync(Patience);
+    public static Task InTime(this ValueTask task) => task.AsTask().InTime();
 
     /// <summary>Awaits a value task, but not for ever.</summary>
-    public static Task<T> InTime<T>(this ValueTask<T> task) => task.AsTask().WaitAsync(Patience);
+    public static Task<T> InTime<T>(this ValueTask<T> task) => task.AsTask().InTime();
 }

@@ -155,7 +155,10 @@ internal sealed unsafe partial class RingIoEngine
             errno = -result;
 
             // The last two are for a request that needed the thread that had submitted it, which has ended.
-            if (errno is Errno.EINTR or Errno.EAGAIN or Errno.ECANCELED or Errno.EFAULT && request.Attempts++ < BusyRetries)
+            bool isWorthwhile = request.Operation == BlockOperation.Flush
+                ? errno is Errno.EINTR or Errno.ECANCELED
+                : errno is Errno.EINTR or Errno.EAGAIN or Errno.ECANCELED or Errno.EFAULT;
+            if (isWorthwhile && request.Attempts++ < BusyRetries)
             {
                 if (errno == Errno.EAGAIN)
                 {
