@@ -52,6 +52,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _stealLimit = core.Options.StealLimit;
         _syncs = new SyncGroup(SyncAsync);
         _length = DeviceBoundary.LengthOf(device);
+        _contentLength = _length;
         _ownsDevice = ownsDevice;
         Device = device;
         Identity = identity;

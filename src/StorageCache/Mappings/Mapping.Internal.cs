@@ -117,7 +117,7 @@ public sealed unsafe partial class Mapping
             bool isWithin = page < PageCount;
             if (!isWithin && !_isTruncating)
             {
-                Volatile.Write(ref _length, (page + 1) << _pageShift);
+                Grow((page + 1) << _pageShift);
             }
 
             return isWithin || !_isTruncating;

@@ -13,8 +13,8 @@ public sealed partial class Mapping
     private long _length;
     private volatile bool _isTruncating;
 
-    /// <summary>The length to go back to if the truncation that is waiting for leases is cancelled; else 0. Bytes.</summary>
-    private long _lengthIfCancelled;
+    /// <summary>See <see cref="ContentLength"/>. Changed under the lock; never below the length, which grows after it.</summary>
+    private long _contentLength;
 
     /// <summary>Length of the file in bytes, as the cache sees it: what was written back may still be shorter.</summary>
     public long Length => Volatile.Read(ref _length);
@@ -24,18 +24,10 @@ public sealed partial class Mapping
 
     /// <summary>
     /// Up to where pages have content: what lies beyond is cleared when it is read, and not written. Differs from
-    /// <see cref="Length"/> while a truncation can still be cancelled, for then nothing may have been lost (M-7). Bytes.
+    /// <see cref="Length"/> while a truncation can still be cancelled, for then nothing may have been lost (M-7). Takes no lock, and so
+    /// can be asked for under a list lock. Bytes.
     /// </summary>
-    internal long ContentLength
-    {
-        get
-        {
-            lock (_lengthLock)
-            {
-                return Math.Max(_length, _lengthIfCancelled);
-            }
-        }
-    }
+    internal long ContentLength => Volatile.Read(ref _contentLength);
 
     /// <summary>Makes the file longer. What comes in reads as zeros.</summary>
     /// <param name="length">The new length in bytes; if the file is that long already, nothing happens.</param>
@@ -57,7 +49,7 @@ public sealed partial class Mapping
             ThrowIfNotWritable();
             lock (_lengthLock)
             {
-                Volatile.Write(ref _length, Math.Max(_length, length));
+                Grow(Math.Max(_length, length));
             }
         }
     }
@@ -84,26 +76,23 @@ public sealed partial class Mapping
         using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(true))
         {
             ThrowIfNotWritable();
-            long before;
             lock (_lengthLock)
             {
-                before = _length;
-                ArgumentOutOfRangeException.ThrowIfGreaterThan(length, before);
-                if (length == before)
+                ArgumentOutOfRangeException.ThrowIfGreaterThan(length, _length);
+                if (length == _length)
                 {
                     return;
                 }
 
                 // From here on nobody new gets a page beyond the end, and nobody can make the file longer.
                 _isTruncating = true;
-                _lengthIfCancelled = before;
                 Volatile.Write(ref _length, length);
             }
 
             Interlocked.MemoryBarrier();
             try
             {
-                await CutAsync(length, before, cancellationToken).ConfigureAwait(true);
+                await CutAsync(length, cancellationToken).ConfigureAwait(true);
             }
             finally
             {
@@ -112,7 +101,7 @@ public sealed partial class Mapping
         }
     }
 
-    private async Task CutAsync(long length, long before, CancellationToken cancellationToken)
+    private async Task CutAsync(long length, CancellationToken cancellationToken)
     {
         long pages = PageCount;
         try
@@ -129,7 +118,7 @@ public sealed partial class Mapping
             await CutDeviceAsync(length).ConfigureAwait(true);
             lock (_lengthLock)
             {
-                _lengthIfCancelled = 0;
+                Volatile.Write(ref _contentLength, length);
             }
 
             await VisitPagesAsync(pages, remove: true, CancellationToken.None).ConfigureAwait(true);
@@ -139,11 +128,8 @@ public sealed partial class Mapping
         {
             lock (_lengthLock)
             {
-                if (_lengthIfCancelled != 0)
-                {
-                    Volatile.Write(ref _length, before);
-                    _lengthIfCancelled = 0;
-                }
+                // Once the device has been cut, the two are the same.
+                Volatile.Write(ref _length, _contentLength);
             }
 
             throw;
@@ -299,7 +285,7 @@ public sealed partial class Mapping
         {
             if (!_isTruncating)
             {
-                Volatile.Write(ref _length, Math.Max(_length, (waiter.Page + 1) << _pageShift));
+                Grow(Math.Max(_length, (waiter.Page + 1) << _pageShift));
                 return true;
             }
 
@@ -312,6 +298,13 @@ public sealed partial class Mapping
 
         // It has begun in between.
         return TryExtendFor(waiter);
+    }
+
+    /// <summary>Makes the file longer. Under the length's lock; no truncation is under way.</summary>
+    private void Grow(long length)
+    {
+        Volatile.Write(ref _contentLength, length);
+        Volatile.Write(ref _length, length);
     }
 
     private void EndTruncation()

@@ -93,7 +93,6 @@ public sealed unsafe partial class Mapping
     {
         // A truncation lowers the length first and then waits for the writes that have been entered: this one has been.
         // Closing likewise says first that there are to be no more, and growing the device that there are none beyond.
-        long end = ContentLength;
         StateWord.LockList(slot);
         bool begun = (page << _pageShift) < Length && !_writesStopped && (page + 1) << _pageShift <= Volatile.Read(ref _growsTo)
             && StateWord.TryBeginWriteBack(slot);
@@ -101,7 +100,9 @@ public sealed unsafe partial class Mapping
         {
             // A writer who comes now has to break away, for which it needs the list lock: the tag cannot be lost.
             _table.ClearDirty(slot, page);
-            run.Add(slot, page, _core.Protection.Protect(slot), end);
+
+            // Not before: what was changed by now may lie beyond where the file ended a moment ago (WB-15).
+            run.Add(slot, page, _core.Protection.Protect(slot), ContentLength);
         }
 
         StateWord.UnlockList(slot);
