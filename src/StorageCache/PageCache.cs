@@ -22,6 +22,8 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <exception cref="ArgumentNullException"><paramref name="options"/>, or its clock, is null.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range; the message names it.</exception>
     /// <exception cref="IoEngineUnavailableException">The I/O engine that is asked for by name is not to be had here.</exception>
+    /// <exception cref="InsufficientMemoryException">The process may not have as much address space as <see cref="PageCacheOptions.MaximumMemoryLimit"/> takes.</exception>
+    /// <exception cref="OutOfMemoryException">A thread could not be started.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x64 or arm64.</exception>
     public PageCache(PageCacheOptions options)
     {
@@ -33,17 +35,25 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         try
         {
             _core = new CacheCore(this, options, _engine.Places);
+            _core.OwnThread.Start();
+            _core.Reclaimer.Start();
+            _core.WriteBack.Start();
         }
         catch
         {
-            // Nobody else ends the engine's threads: no memory was to be had, or the host's clock makes no timers.
-            _engine.Dispose();
+            // Nobody has a cache to dispose of, and threads and a ring do not end by themselves: no memory was to be had, or no thread,
+            // or the host's clock makes no timers.
+            if (_core is null)
+            {
+                _engine.Dispose();
+            }
+            else
+            {
+                StopThreads();
+            }
+
             throw;
         }
-
-        _core.OwnThread.Start();
-        _core.Reclaimer.Start();
-        _core.WriteBack.Start();
     }
 
     /// <summary>What the cache was made with.</summary>

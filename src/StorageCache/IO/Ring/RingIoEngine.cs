@@ -212,19 +212,29 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
         }
 
         WakeLoop();
-        Thread loop;
-        do
+        Thread? ended = null;
+        while (LoopThread is { } loop && loop != ended)
         {
-            loop = Volatile.Read(ref _loop);
             loop.Join();
+            ended = loop;
         }
-        while (Volatile.Read(ref _loop) != loop);
 
         // Whoever submitted the last request may still be on the way out.
         TakeSubmitSide();
         int result = NativeMethods.RingDestroy(_ring);
         System.Diagnostics.Debug.Assert(result == 0, "the loop ends when nothing is in flight (I/O-12)");
         _threads.Dispose();
+    }
+
+    private Thread LoopThread
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _loop;
+            }
+        }
     }
 
     private static void RefuseAll(RequestQueue refused)
@@ -253,9 +263,33 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
     {
         System.Diagnostics.Debug.Assert(s_loopHere == this, "only the loop's own thread hands it over");
         s_loopHere = null;
+        while (!TryStartLoop())
+        {
+            // The process is out of threads. Whoever is about to block stands in a wait list by now, and must not fail here: what he
+            // waits for would be given to nobody. So he waits for a thread first.
+            Thread.Sleep(1);
+        }
+    }
+
+    private bool TryStartLoop()
+    {
         Thread loop = MakeLoop();
-        Volatile.Write(ref _loop, loop);
-        loop.UnsafeStart();
+
+        // Under the gate, so that Dispose never sees a thread that cannot be joined.
+        lock (_gate)
+        {
+            try
+            {
+                loop.UnsafeStart();
+            }
+            catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+            {
+                return false;
+            }
+
+            _loop = loop;
+            return true;
+        }
     }
 
     private Thread MakeLoop() => new(RunLoop) { IsBackground = true, Name = "StorageCache I/O ring" };
