@@ -9,6 +9,9 @@ internal struct RequestQueue
     /// <summary>Whether there is none.</summary>
     public readonly bool IsEmpty => _first is null;
 
+    /// <summary>Whether a request is the first.</summary>
+    public readonly bool BeginsWith(BlockRequest request) => _first == request;
+
     /// <summary>Adds a request behind all others.</summary>
     public void AddLast(BlockRequest request)
     {

@@ -9,17 +9,25 @@ namespace StorageCache.IO;
 /// are not the thread pool's: a pool whose threads all wait for pages would never run the reads they wait for. The queue is linked
 /// through the requests, so queueing allocates nothing (I/O-11).
 /// </para>
+/// <para>
+/// A completion may run a continuation of the host's. One that blocks on the cache may wait for what stands in this queue: before it
+/// does, its thread leaves the set, and another one takes its place (I/O-18).
+/// </para>
 /// <para>Thread safety: all members may be called from any thread.</para>
 /// </remarks>
 internal sealed class ThreadIoEngine : IIoEngine
 {
+    /// <summary>The engine whose requests this thread runs; null for a thread that has left the set.</summary>
+    [ThreadStatic]
+    private static ThreadIoEngine? s_engineHere;
+
     /// <summary>Guards every field below; its wait set is the idle threads.</summary>
     private readonly object _gate = new();
 
-    /// <summary>The threads started so far; the first <see cref="_threadCount"/>.</summary>
+    /// <summary>The threads that run requests; the first <see cref="_threadCount"/>.</summary>
     private readonly Thread[] _threads;
 
-    /// <summary>Threads started so far, 0 to the length of <see cref="_threads"/>.</summary>
+    /// <summary>Threads that run requests, 0 to the length of <see cref="_threads"/>.</summary>
     private int _threadCount;
 
     /// <summary>Sleeping threads that no queued request has been promised yet.</summary>
@@ -46,7 +54,7 @@ internal sealed class ThreadIoEngine : IIoEngine
     /// <inheritdoc/>
     public int Places => _threads.Length;
 
-    /// <summary>Threads started so far.</summary>
+    /// <summary>Threads that run requests: those started so far, less those that have left. A snapshot.</summary>
     public int ThreadCount
     {
         get
@@ -70,6 +78,12 @@ internal sealed class ThreadIoEngine : IIoEngine
         }
     }
 
+    /// <summary>
+    /// Has another thread run what is queued, if the calling thread runs an engine's requests: it is about to wait for something that only
+    /// they may bring (I/O-18).
+    /// </summary>
+    public static void LeaveHere() => s_engineHere?.Leave();
+
     /// <summary>Queues a request, to be run by <see cref="IBlockDevice.Execute"/> of its device on one of the threads.</summary>
     /// <remarks>A request that comes after <see cref="Dispose"/>, or for which no thread can be had, fails inside the call (I/O-3).</remarks>
     /// <exception cref="InvalidOperationException">The request is queued already.</exception>
@@ -81,7 +95,7 @@ internal sealed class ThreadIoEngine : IIoEngine
             throw new InvalidOperationException("The request is queued already.");
         }
 
-        Thread? starting = null;
+        bool noThread = false;
         lock (_gate)
         {
             if (!_disposed)
@@ -95,17 +109,17 @@ internal sealed class ThreadIoEngine : IIoEngine
                 }
                 else if (_threadCount < _threads.Length)
                 {
-                    starting = new Thread(Run) { IsBackground = true, Name = $"StorageCache I/O {_threadCount + 1}" };
-                    _threads[_threadCount++] = starting;
-                    StartOrForget(starting);
+                    TryStartThread();
                 }
 
-                if (_threadCount > 0)
+                // The first of several has a thread on its way to it, or somebody who looks for one.
+                if (_threadCount > 0 || !_queue.BeginsWith(request))
                 {
                     return;
                 }
 
                 // No thread can be had at all, so the queue held nothing but this request.
+                noThread = true;
                 _queue = default;
                 request.Device = null;
             }
@@ -113,37 +127,39 @@ internal sealed class ThreadIoEngine : IIoEngine
 
         request.Fail(new BlockIOException(
             $"{request.Operation} at offset {request.Offset} of '{device.Name}' was not started: "
-            + (starting is null ? "the I/O engine is closed." : "no I/O thread could be started."),
-            starting is null ? Errno.ECANCELED : Errno.EAGAIN));
+            + (noThread ? "no I/O thread could be started." : "the I/O engine is closed."),
+            noThread ? Errno.EAGAIN : Errno.ECANCELED));
     }
 
     /// <summary>Takes nothing more in, runs what is queued to completion, and waits for the threads to end (I/O-12).</summary>
     /// <remarks>Called from one of the engine's own threads it does not wait: that thread cannot wait for itself.</remarks>
     public void Dispose()
     {
-        int count;
         lock (_gate)
         {
             _disposed = true;
-            count = _threadCount;
             Monitor.PulseAll(_gate);
         }
 
-        ReadOnlySpan<Thread> threads = _threads.AsSpan(0, count);
-        if (threads.Contains(Thread.CurrentThread))
+        if (s_engineHere == this)
         {
             return;
         }
 
-        foreach (Thread thread in threads)
+        // One that leaves while it is waited for may have had another take its place.
+        while (RunningThread() is { } thread)
         {
             thread.Join();
         }
     }
 
-    // Runs under the gate, so that Dispose never sees a thread that cannot be joined. The new thread waits for the gate meanwhile.
-    private void StartOrForget(Thread thread)
+    /// <summary>
+    /// Starts another thread, if the process may have one. Under the gate, so that Dispose never sees a thread that cannot be joined; the
+    /// new thread waits for the gate meanwhile.
+    /// </summary>
+    private bool TryStartThread()
     {
+        Thread thread = new(Run) { IsBackground = true, Name = $"StorageCache I/O {_threadCount + 1}" };
         try
         {
             // Unsafe: the threads must not carry the execution context of whoever happened to need them first.
@@ -151,19 +167,77 @@ internal sealed class ThreadIoEngine : IIoEngine
         }
         catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
         {
-            // The process is out of threads. Those that run will come to the request; the next one may have more luck.
-            _threadCount--;
+            // The process is out of threads. Those that run will come to what is queued; the next request may have more luck.
+            return false;
+        }
+
+        _threads[_threadCount++] = thread;
+        return true;
+    }
+
+    /// <summary>Takes the calling thread out of the set: it runs no more requests.</summary>
+    private void Leave()
+    {
+        s_engineHere = null;
+        lock (_gate)
+        {
+            int place = _threads.AsSpan(0, _threadCount).IndexOf(Thread.CurrentThread);
+            if (place >= 0)
+            {
+                _threads[place] = _threads[--_threadCount];
+            }
+        }
+
+        while (!IsQueueLookedAfter())
+        {
+            // The process is out of threads. Whoever is about to block stands in a wait list by now, and must not fail here: what he
+            // waits for would be given to nobody. So he waits for a thread first.
+            Thread.Sleep(1);
+        }
+    }
+
+    /// <summary>Whether some thread is going to come to what is queued; starts one if not.</summary>
+    private bool IsQueueLookedAfter()
+    {
+        lock (_gate)
+        {
+            if (_queue.IsEmpty || _idle > 0)
+            {
+                // Who queues the next request wakes or starts a thread for it.
+                return true;
+            }
+
+            return (_threadCount < _threads.Length && TryStartThread()) || _threadCount > 0;
+        }
+    }
+
+    private Thread? RunningThread()
+    {
+        lock (_gate)
+        {
+            foreach (Thread thread in _threads.AsSpan(0, _threadCount))
+            {
+                if (thread.IsAlive)
+                {
+                    return thread;
+                }
+            }
+
+            return null;
         }
     }
 
     private void Run()
     {
-        while (Dequeue() is { } request)
+        s_engineHere = this;
+        while (s_engineHere == this && Dequeue() is { } request)
         {
             IBlockDevice device = request.Device!;
             request.Device = null;
             DeviceBoundary.Execute(device, request);
         }
+
+        s_engineHere = null;
     }
 
     /// <summary>Sleeps until there is a request; null when the engine is closed and the queue empty.</summary>

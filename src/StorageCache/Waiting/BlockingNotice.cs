@@ -5,7 +5,7 @@ namespace StorageCache.Waiting;
 
 /// <summary>
 /// Rids a thread that is about to block of what others, or it itself, would wait for in vain: requests and resumed waiters that it keeps
-/// back, and the ring's loop (I/O-18, I/O-19, W-14).
+/// back, and the work of an I/O engine (I/O-18, I/O-19, W-14).
 /// </summary>
 internal static class BlockingNotice
 {
@@ -16,5 +16,6 @@ internal static class BlockingNotice
         PooledResumption.Flush();
         InlineResumption.HandOver();
         RingIoEngine.HandLoopOver();
+        ThreadIoEngine.LeaveHere();
     }
 }

@@ -193,4 +193,40 @@ public class ThreadIoEngineTests
         Assert.Null(request.Error);
         device.Close();
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_continuation_that_blocks_on_what_stands_in_the_queue_leaves_it_to_another_thread_I_O_18(int threads)
+    {
+        using ScratchDirectory directory = new();
+        string path = directory.File("pages");
+        await File.WriteAllBytesAsync(path, new byte[256 * Page]);
+        await using PageCache cache = new(new PageCacheOptions
+        {
+            MemoryLimit = 4 << 20,
+            IoEngine = IoEngine.Threads,
+            IoThreads = threads,
+            AllowSynchronousContinuations = true,
+        });
+        Mapping mapping = await cache.OpenAsync(path, new MappingOptions { AccessPattern = AccessPattern.Random });
+        for (int i = 0; i < 30; i++)
+        {
+            Task[] readers = [.. Enumerable.Range(0, 4).Select(reader => BlockInContinuationAsync(mapping, ((i * 4) + reader) * 2))];
+            await Task.WhenAll(readers).WaitAsync(TimeSpan.FromSeconds(60));
+        }
+
+        await mapping.CloseAsync();
+    }
+
+    private static async Task BlockInContinuationAsync(Mapping mapping, long page)
+    {
+        // Goes on where the read completed: on one of the engine's threads.
+        (await mapping.ReadAsync(page).ConfigureAwait(false)).Dispose();
+
+        // Queued, and perhaps for nobody but the thread that waits for it.
+        ValueTask<PageReadLease> pending = mapping.ReadAsync(page + 1);
+        mapping.Read(page + 1).Dispose();
+        (await pending.ConfigureAwait(false)).Dispose();
+    }
 }
