@@ -24,8 +24,10 @@ public sealed unsafe partial class Mapping
         set => _accessPattern = MappingOptions.Check(value, nameof(value));
     }
 
+    private ReadAheadLimits Limits => _core.ReadAheadLimits with { Pages = PageCount };
+
     /// <summary>Notes a miss. Returns whether it belongs to a sequence of which something is to be read ahead.</summary>
-    private bool IsInSequence(long page, out ReadAheadStep step) => _streams.OnMiss(page, _accessPattern, _core.ReadAheadLimits, out step);
+    private bool IsInSequence(long page, out ReadAheadStep step) => _streams.OnMiss(page, _accessPattern, Limits, out step);
 
     /// <summary>Starts the load of a page that was missed, and what is to be read ahead of its reader.</summary>
     private void StartWithFrame(PageLoad load, bool isBlocking)
@@ -52,7 +54,7 @@ public sealed unsafe partial class Mapping
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void ReadAheadOfMark(long page)
     {
-        if (_streams.OnMark(page, _accessPattern, _core.ReadAheadLimits, out ReadAheadStep step))
+        if (_streams.OnMark(page, _accessPattern, Limits, out ReadAheadStep step))
         {
             ReadAhead(step);
         }
@@ -109,24 +111,42 @@ public sealed unsafe partial class Mapping
 
         // First, for their frames are those that the window takes: a scan goes round in a ring of its own (RA-5).
         GiveUp(step.PassedFrom, step.PassedCount);
-        long first = step.FirstPage;
-        int count = (int)Math.Clamp(PageCount - first, 0, step.Count);
+        int count = (int)Math.Clamp(PageCount - step.FirstPage, 0, step.Count);
         int absent = 0;
         for (int i = 0; i < count; i++)
         {
-            absent += IsComing(first + i) ? 0 : 1;
+            absent += IsComing(step.FirstPage + i) ? 0 : 1;
         }
 
-        int without = absent - MakeRoomAhead(absent);
-        if (!step.IsForward)
+        int room = MakeRoomAhead(absent);
+        int covered = room < absent ? CountFromReader(step, count, room) : count;
+        long first = step.IsForward ? step.FirstPage : step.FirstPage + count - covered;
+        int added = 0;
+        while (added < covered && runs.TryAdd(first + added, mark: first + added == step.Mark))
         {
-            // What the reader comes to last is left out.
-            first += without;
+            added++;
         }
 
-        for (int i = 0; i < count - without && runs.TryAdd(first + i, mark: first + i == step.Mark); i++)
+        if (added < covered)
         {
+            // Others were faster. What is to be read downwards was begun at its far end.
+            covered = step.IsForward ? added : 0;
         }
+
+        _streams.OnBegun(step, runs.Started, covered);
+    }
+
+    /// <summary>How many pages of a window, from where the reader comes to it, are there once so many are read: what he comes to last is left out.</summary>
+    private int CountFromReader(in ReadAheadStep step, int count, int room)
+    {
+        int direction = step.IsForward ? 1 : -1;
+        int covered = 0;
+        while (covered < count && (IsComing(step.Mark + ((long)direction * covered)) || room-- > 0))
+        {
+            covered++;
+        }
+
+        return covered;
     }
 
     /// <summary>

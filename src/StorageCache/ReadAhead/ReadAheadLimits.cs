@@ -4,4 +4,5 @@ namespace StorageCache.ReadAhead;
 /// <param name="Window">The largest window; 0 if nothing is to be read ahead.</param>
 /// <param name="Scan">How far a stream goes before it counts as a scan, which gives up the pages behind it.</param>
 /// <param name="Spare">Frames that may be taken before others are evicted for them; can be negative.</param>
-internal readonly record struct ReadAheadLimits(int Window, long Scan, long Spare);
+/// <param name="Pages">Pages of the mapping: the fewer there are, the more often chance makes neighbours.</param>
+internal readonly record struct ReadAheadLimits(int Window, long Scan, long Spare, long Pages = long.MaxValue);

@@ -13,48 +13,42 @@ namespace StorageCache.ReadAhead;
 /// </remarks>
 internal sealed class StreamTable
 {
-    /// <summary>The most streams that are read ahead for at once.</summary>
-    public const int Streams = 16;
-
-    /// <summary>The most misses that the next ones are compared with.</summary>
-    public const int Candidates = 16;
-
-    /// <summary>
-    /// Misses and marks after which a miss is not taken for a stream's own any more: one that is read reaches the next mark,
-    /// however long that takes, and one that has ended is not to be brought back to life by a miss somewhere in its windows.
-    /// </summary>
-    private const int Lifetime = 4 * Candidates;
-
-    /// <summary>Neighbours that have to be missed one after the other before anything is read ahead.</summary>
+    /// <summary>Neighbours that have to be missed one soon after the other before anything is read ahead.</summary>
     private const int FirstRun = 2;
+
+    /// <summary>How many misses and marks ago is soon. Where it was longer, one more neighbour is needed: chance has had more to choose from.</summary>
+    private const int Soon = 16;
+
+    /// <summary>Misses and marks after which the neighbour of a miss says nothing any more, at most.</summary>
+    private const int LongestCandidacy = 256;
+
+    /// <summary>The part of a small file's pages that a miss is compared with at most, so that chance makes few neighbours.</summary>
+    private const int CandidacyShare = 128;
 
     /// <summary>How far beyond a stream's windows a miss may lie to be its own, where the pattern is not said to be sequential.</summary>
     private const int Reach = 8;
 
-    /// <summary>Pages read ahead after which what was seen before counts half.</summary>
-    private const int Memory = 1024;
-
     private readonly Lock _lock = new();
-    private readonly SequentialStream[] _streams = new SequentialStream[Streams];
+    private readonly StreamSet _streams = new();
 
     /// <summary>Apart from the streams, so that misses here and there do not drive out a stream that is seldom heard of.</summary>
-    private readonly SequentialStream[] _candidates = new SequentialStream[Candidates];
-    private long _clock;
-    private int _issued;
-    private int _wasted;
+    private CandidateTable? _candidates;
 
-    /// <summary>
-    /// How many more neighbours have to be missed than usual: where much was read in vain lately, chance makes neighbours
-    /// and not sequences.
-    /// </summary>
-    private int Distrust => _wasted * 2 > _issued ? 2 : _wasted * 4 > _issued ? 1 : 0;
+    /// <summary>Misses and marks.</summary>
+    private long _clock;
+
+    /// <summary>Of all that is read ahead.</summary>
+    private WasteShare _all;
+
+    /// <summary>Of the first windows of streams: where these are in vain, chance makes neighbours and not sequences.</summary>
+    private WasteShare _beginnings;
 
     /// <summary>Notes a miss.</summary>
     /// <param name="page">The page, which its reader brings in itself.</param>
     /// <param name="pattern">What is known of the mapping.</param>
     /// <param name="limits">How far to go.</param>
-    /// <param name="step">What to do, if the result is true.</param>
-    public bool OnMiss(long page, AccessPattern pattern, ReadAheadLimits limits, out ReadAheadStep step)
+    /// <param name="step">What to do, if the result is true; <see cref="OnBegun"/> is told how it went.</param>
+    public bool OnMiss(long page, AccessPattern pattern, in ReadAheadLimits limits, out ReadAheadStep step)
     {
         step = default;
         if (pattern == AccessPattern.Random || limits.Window == 0)
@@ -64,46 +58,36 @@ internal sealed class StreamTable
 
         lock (_lock)
         {
-            int reach = pattern == AccessPattern.Sequential ? limits.Window : Reach;
-            ref SequentialStream stream = ref Find(_streams, page, reach);
-            if (Continues(in stream, page, reach))
+            long now = ++_clock;
+            int place = FindContinued(page, now);
+            long start;
+            if (place >= 0)
             {
                 // If the mark alone was lost, the window behind it is there.
-                bool isBeyond = page != stream.Mark || stream.Wasted * 2 > stream.Window;
-                stream.MoveTo(page);
-                return Advance(ref stream, isBeyond ? page + stream.Direction : stream.Frontier, pattern, limits, out step);
-            }
-
-            ref SequentialStream candidate = ref Find(_candidates, page, reach);
-            MoveOrBegin(ref candidate, page, pattern);
-            int around = FindAround(in candidate);
-            int needed = pattern == AccessPattern.Sequential ? 1 : around >= 0 ? FirstRun : FirstRun + Distrust;
-            if (candidate.Run < needed)
-            {
-                return false;
-            }
-
-            if (around >= 0)
-            {
-                // Its windows were evicted before it came: it goes on from here.
-                stream = ref _streams[around];
-                stream.MoveTo(page);
+                ref SequentialStream stream = ref _streams[place];
+                bool isThere = stream.HasMarkAt(page) && !stream.WasInVain;
+                stream.MoveTo(page, now);
+                start = isThere ? stream.Frontier : page + stream.Direction;
             }
             else
             {
-                stream = candidate;
+                // The reader has come as far as the windows did, or further: what follows on the page is not to be had yet.
+                place = pattern == AccessPattern.Sequential ? FindAroundOrBegin(page, now) : BeginOrGoOn(page, now, limits.Pages);
+                if (place < 0)
+                {
+                    return false;
+                }
+
+                start = page + _streams[place].Direction;
             }
 
-            candidate = default;
-
-            // The reader has come as far as the windows did, or further: what follows on the page is not to be had yet.
-            return Advance(ref stream, page + stream.Direction, pattern, limits, out step);
+            return Advance(place, start, pattern, limits, out step);
         }
     }
 
     /// <summary>Notes that a page was met that carried the mark: the reader has entered its stream's last window.</summary>
     /// <inheritdoc cref="OnMiss"/>
-    public bool OnMark(long page, AccessPattern pattern, ReadAheadLimits limits, out ReadAheadStep step)
+    public bool OnMark(long page, AccessPattern pattern, in ReadAheadLimits limits, out ReadAheadStep step)
     {
         step = default;
         if (pattern == AccessPattern.Random || limits.Window == 0)
@@ -113,18 +97,45 @@ internal sealed class StreamTable
 
         lock (_lock)
         {
-            for (int i = 0; i < Streams; i++)
+            long now = ++_clock;
+            int place = -1;
+            for (int i = _streams.Next(page, 0); i >= 0; i = _streams.Next(page, i + 1))
             {
-                ref SequentialStream stream = ref _streams[i];
-                if (stream.IsActive && stream.Mark == page)
-                {
-                    stream.MoveTo(page);
-                    return Advance(ref stream, stream.Frontier, pattern, limits, out step);
-                }
+                place = _streams[i].HasMarkAt(page) ? Later(place, i) : place;
+            }
+
+            if (place < 0)
+            {
+                return false;
+            }
+
+            ref SequentialStream stream = ref _streams[place];
+            stream.MoveTo(page, now);
+            return Advance(place, stream.Frontier, pattern, limits, out step);
+        }
+    }
+
+    /// <summary>Notes what became of a step.</summary>
+    /// <param name="step">What was to be done.</param>
+    /// <param name="started">Pages of the window that had to be read.</param>
+    /// <param name="covered">Pages of it, from where the reader comes to it, that are in memory or under way.</param>
+    public void OnBegun(in ReadAheadStep step, int started, int covered)
+    {
+        lock (_lock)
+        {
+            _all.Issue(started);
+            if (step.IsBeginning)
+            {
+                _beginnings.Issue(started);
+            }
+
+            ref SequentialStream stream = ref _streams[step.Stream];
+            if (stream.IsInUse && stream.Mark == step.Mark)
+            {
+                stream.Settle(started, covered);
+                _streams.Bound(step.Stream);
             }
         }
-
-        return false;
     }
 
     /// <summary>Notes that a page that had been read ahead was evicted before anybody read it.</summary>
@@ -132,13 +143,22 @@ internal sealed class StreamTable
     {
         lock (_lock)
         {
-            _wasted++;
-            for (int i = 0; i < Streams; i++)
+            _all.Waste(1);
+
+            // The last that came there, for what earlier ones have left behind them is evicted first.
+            int place = -1;
+            for (int i = _streams.Next(page, 0); i >= 0; i = _streams.Next(page, i + 1))
             {
-                if (_streams[i].IsAhead(page))
+                place = _streams[i].IsAhead(page) ? Later(place, i) : place;
+            }
+
+            if (place >= 0)
+            {
+                ref SequentialStream stream = ref _streams[place];
+                stream.Wasted++;
+                if (!stream.IsProven)
                 {
-                    _streams[i].Wasted++;
-                    return;
+                    _beginnings.Waste(1);
                 }
             }
         }
@@ -149,97 +169,134 @@ internal sealed class StreamTable
     {
         lock (_lock)
         {
-            CountIssued(pages);
+            _all.Issue(pages);
         }
     }
 
-    /// <summary>The entry that a miss continues, or else the one to begin in: the one that was not used for longest.</summary>
-    private ref SequentialStream Find(SequentialStream[] entries, long page, int reach)
+    /// <summary>The stream that a miss continues: the last heard of, if there are several; -1 if there is none.</summary>
+    private int FindContinued(long page, long now)
     {
-        int oldest = 0;
-        for (int i = 0; i < entries.Length; i++)
+        int place = -1;
+        for (int i = _streams.Next(page, 0); i >= 0; i = _streams.Next(page, i + 1))
         {
-            if (Continues(in entries[i], page, reach))
-            {
-                return ref entries[i];
-            }
-
-            if (entries[i].LastUse < entries[oldest].LastUse)
-            {
-                oldest = i;
-            }
+            place = _streams[i].Continues(page) && _streams[i].TakesMisses(now) ? Later(place, i) : place;
         }
 
-        return ref entries[oldest];
+        return place;
     }
 
-    /// <summary>The stream in whose windows, and in whose direction, a candidate goes; -1 if there is none.</summary>
-    private int FindAround(in SequentialStream candidate)
+    /// <summary>The stream in whose windows a page is: the last heard of, if there are several; -1 if there is none.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="direction">The direction that the stream must have; 0 for either.</param>
+    /// <param name="now">The time.</param>
+    private int FindAround(long page, int direction, long now)
     {
-        for (int i = 0; i < Streams; i++)
+        int place = -1;
+        for (int i = _streams.Next(page, 0); i >= 0; i = _streams.Next(page, i + 1))
         {
             ref readonly SequentialStream stream = ref _streams[i];
-            if (_clock - stream.LastUse < Lifetime
-                && stream.IsAhead(candidate.Position)
-                && (candidate.Run == 1 || candidate.Direction == stream.Direction))
-            {
-                return i;
-            }
+            bool isAround = stream.IsAhead(page) && (direction == 0 || direction == stream.Direction) && stream.TakesMisses(now);
+            place = isAround ? Later(place, i) : place;
         }
 
-        return -1;
+        return place;
     }
 
-    private bool Continues(in SequentialStream entry, long page, int reach) =>
-        _clock - entry.LastUse < Lifetime && entry.Continues(page, reach);
+    private int Later(int place, int other) => place < 0 || _streams[other].Heard > _streams[place].Heard ? other : place;
 
-    private void MoveOrBegin(ref SequentialStream candidate, long page, AccessPattern pattern)
+    /// <summary>Where the pattern is sequential, each miss belongs to a stream.</summary>
+    private int FindAroundOrBegin(long page, long now)
     {
-        if (Continues(in candidate, page, reach: 0))
+        int place = FindAround(page, direction: 0, now);
+        if (place < 0)
         {
-            candidate.MoveTo(page);
-        }
-        else
-        {
-            candidate = new SequentialStream(page) { Direction = pattern == AccessPattern.Sequential ? 1 : 0 };
+            return Begin(new SequentialStream(page, direction: 1, travelled: 0, now, interval: 0), now);
         }
 
-        candidate.LastUse = ++_clock;
+        _streams[place].MoveTo(page, now);
+        return place;
+    }
+
+    /// <summary>Compares a miss with the last ones. Returns the stream that it begins or goes on with; -1 if there is none, or not yet.</summary>
+    private int BeginOrGoOn(long page, long now, long pages)
+    {
+        _candidates ??= new CandidateTable();
+        int lifetime = (int)Math.Clamp(pages / CandidacyShare, Soon, LongestCandidacy);
+        StreamCandidate candidate = _candidates.Note(page, (uint)now, lifetime, out int gap);
+        if (candidate.Run < FirstRun)
+        {
+            return -1;
+        }
+
+        int place = FindAround(page, candidate.Direction, now);
+        if (place >= 0)
+        {
+            // Its windows were evicted before it came: it goes on from here.
+            _streams[place].MoveTo(page, now);
+        }
+        else if (candidate.Run >= FirstRun + _beginnings.Distrust + (gap > Soon ? 1 : 0))
+        {
+            place = Begin(new SequentialStream(page, candidate.Direction, candidate.Run - 1, now, gap), now);
+        }
+
+        if (place >= 0)
+        {
+            _candidates.Remove(page);
+        }
+
+        return place;
+    }
+
+    /// <summary>Puts a stream into the table. Returns its place; -1 if there is none for it.</summary>
+    private int Begin(SequentialStream stream, long now)
+    {
+        int place = _streams.FindPlace(now);
+        if (place < 0)
+        {
+            return place;
+        }
+
+        if (_streams[place] is { IsInUse: true, IsProven: false } ended)
+        {
+            // What becomes of its last window, nobody will know any more; that it was not gone through, is known.
+            _beginnings.Waste(ended.Started - ended.Wasted);
+        }
+
+        _streams[place] = stream;
+        return place;
     }
 
     /// <summary>Says what the next window of a stream is, and what a scan has left behind.</summary>
-    private bool Advance(ref SequentialStream stream, long start, AccessPattern pattern, ReadAheadLimits limits, out ReadAheadStep step)
+    private bool Advance(int place, long start, AccessPattern pattern, in ReadAheadLimits limits, out ReadAheadStep step)
     {
+        ref SequentialStream stream = ref _streams[place];
         int direction = stream.Direction;
         Debug.Assert(direction is 1 or -1, "a stream that reads ahead has a direction");
         bool isSequential = pattern == AccessPattern.Sequential;
-        int window = stream.NextWindow(LargestWindow(limits), isSequential);
-        if (Distrust > 0 && !isSequential && stream.IsActive)
+        int window = stream.NextWindow(LargestWindow(limits, place), isSequential);
+        int distrust = _all.Distrust;
+        if (distrust > 0 && !isSequential && stream.Window > 0)
         {
-            // Where streams end early, one goes no further ahead than it has come.
-            window = (int)Math.Min(window, Math.Max(SequentialStream.FirstWindow, stream.Travelled));
+            // Where streams end early, one goes no further ahead than it has come, or half as far.
+            window = (int)Math.Min(window, Math.Max(SequentialStream.FirstWindow, stream.Travelled / distrust));
         }
 
         step = default;
         if (window == 0)
         {
-            stream = default;
+            _streams.Remove(place);
             return false;
         }
 
-        stream.LastUse = ++_clock;
-        stream.Window = window;
-        stream.Wasted = 0;
-        stream.Mark = start;
-        stream.Frontier = start + ((long)direction * window);
+        stream.Begin(start, window, isSequential ? limits.Window : Reach);
+        _streams.Bound(place);
         long first = direction > 0 ? start : Math.Max(0, start - window + 1);
         int count = (int)Math.Max(0, direction > 0 ? window : start - first + 1);
-        CountIssued(count);
 
         (long passedFrom, int passed) = isSequential ? LeaveBehind(ref stream, limits)
             : limits.Spare < count ? LeaveBehindOldest(limits)
             : (0, 0);
-        step = new ReadAheadStep(first, count, start, passedFrom, passed);
+        step = new ReadAheadStep(place, IsBeginning: !stream.IsProven, first, count, start, passedFrom, passed);
         return count + passed > 0;
     }
 
@@ -247,15 +304,15 @@ internal sealed class StreamTable
     /// Has the scan give pages up that was heard of least lately, and has left any: one that has ended, before one that goes on.
     /// While nobody is short of frames a scan keeps what it has passed, for it may be read again; this is where that ends.
     /// </summary>
-    private (long From, int Count) LeaveBehindOldest(ReadAheadLimits limits)
+    private (long From, int Count) LeaveBehindOldest(in ReadAheadLimits limits)
     {
         int oldest = -1;
-        for (int i = 0; i < Streams; i++)
+        for (int i = 0; i < _streams.Count; i++)
         {
             ref readonly SequentialStream stream = ref _streams[i];
             if (stream.Travelled > limits.Scan
                 && stream.Passed > limits.Window
-                && (oldest < 0 || stream.LastUse < _streams[oldest].LastUse))
+                && (oldest < 0 || stream.Heard < _streams[oldest].Heard))
             {
                 oldest = i;
             }
@@ -268,7 +325,7 @@ internal sealed class StreamTable
     /// Moves the end of what a scan keeps: the largest window behind its position, for those who follow closely. Two windows at
     /// a time at most, so that a step is bounded, and what has been left from before the stream gave pages up is caught up with.
     /// </summary>
-    private static (long From, int Count) LeaveBehind(ref SequentialStream stream, ReadAheadLimits limits)
+    private static (long From, int Count) LeaveBehind(ref SequentialStream stream, in ReadAheadLimits limits)
     {
         int count = (int)Math.Clamp(stream.Passed - limits.Window, 0, 2L * limits.Window);
         long from = stream.PassedFrom;
@@ -277,24 +334,14 @@ internal sealed class StreamTable
     }
 
     /// <summary>The largest window while several streams are read: two of each together take half the cache at most.</summary>
-    private int LargestWindow(ReadAheadLimits limits)
+    private int LargestWindow(in ReadAheadLimits limits, int place)
     {
-        int active = 0;
-        foreach (ref readonly SequentialStream stream in _streams.AsSpan())
+        int others = 0;
+        for (int i = 0; i < _streams.Count; i++)
         {
-            active += stream.IsActive && _clock - stream.LastUse < Lifetime ? 1 : 0;
+            others += i != place && _streams[i].IsInUse && _streams[i].Overdue(_clock) < 0 ? 1 : 0;
         }
 
-        return (int)Math.Clamp(limits.Scan / Math.Max(1, active), Math.Min(SequentialStream.FirstWindow, limits.Window), limits.Window);
-    }
-
-    private void CountIssued(int pages)
-    {
-        _issued += pages;
-        if (_issued > Memory)
-        {
-            _issued /= 2;
-            _wasted /= 2;
-        }
+        return (int)Math.Clamp(limits.Scan / (others + 1), Math.Min(SequentialStream.FirstWindow, limits.Window), limits.Window);
     }
 }
