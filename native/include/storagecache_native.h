@@ -315,19 +315,23 @@ SC_EXPORT int32_t sc_ring_unregister_files(sc_ring *ring);
  * transfers go there, not to what the address means by then. It needs to be readable and writable.
  *
  * Returns 0. -ENOMEM: more than RLIMIT_MEMLOCK allows (without CAP_IPC_LOCK). -EFAULT: not writable memory.
- * -EINVAL: an entry larger than 1 GiB, too many entries. -EBUSY: there are registered buffers. Submit side.
+ * -EINVAL: an entry larger than 1 GiB, more than 16,384 entries. -EBUSY: there are registered buffers. -EEXIST: not the
+ * single issuer. Any thread.
  */
 SC_EXPORT int32_t sc_ring_register_buffers(sc_ring *ring, const struct iovec *buffers, uint32_t count);
 
 /*
- * Replaces count registered buffers from first on. Requests under way keep the memory that they had.
+ * Replaces count registered buffers from first on; an entry with base NULL and length 0 empties one. Requests under way
+ * keep the memory that they had, and it stays pinned until they complete. A request that is prepared and that the kernel
+ * has not looked at is none of these: it gets -EFAULT from an entry that is empty by then.
  *
  * Returns how many were replaced. -ENXIO: no buffers are registered. Others as above; also -EINVAL before kernel 5.13.
- * Submit side.
+ * Before kernel 6.13 emptying an entry may fail for want of memory (-ENOMEM), and what was replaced stays pinned until all
+ * requests with registered files or memory that were submitted before it have completed. Any thread.
  */
 SC_EXPORT int32_t sc_ring_update_buffers(sc_ring *ring, uint32_t first, const struct iovec *buffers, uint32_t count);
 
-/* Unpins all registered memory. Returns 0. -ENXIO: there is none. Nothing that uses it may be in flight. Submit side. */
+/* Unpins all registered memory. Returns 0. -ENXIO: there is none. Nothing that uses it may be in flight. Any thread. */
 SC_EXPORT int32_t sc_ring_unregister_buffers(sc_ring *ring);
 
 /* --------------------------------------------------------------------------------------------------------- event -- */

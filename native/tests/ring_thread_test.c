@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 typedef struct ticket {
     uint64_t submitted; /* by the submit side, before it prepares */
@@ -236,5 +237,55 @@ TEST(an_event_wakes_the_single_issuer_from_another_thread)
     CHECK_EQUAL(0, sc_event_signal(shared.event));
     CHECK_EQUAL(0, pthread_join(thread, NULL));
     CHECK_EQUAL(1, shared.count);
+    ring_destroy(shared.ring);
+}
+
+typedef struct replacing {
+    sc_ring *ring;
+    struct iovec buffer;
+    atomic_bool stop;
+} replacing;
+
+static void *replace_again_and_again(void *argument)
+{
+    replacing *shared = argument;
+    struct iovec none = {NULL, 0};
+    while (!atomic_load(&shared->stop)) {
+        CHECK_EQUAL(1, sc_ring_update_buffers(shared->ring, 0, &none, 1));
+        CHECK_EQUAL(1, sc_ring_update_buffers(shared->ring, 0, &shared->buffer, 1));
+    }
+    return NULL;
+}
+
+/* Whoever submits finds the memory, or none. */
+TEST(memory_is_replaced_by_another_thread_than_the_one_that_submits)
+{
+    uint8_t *memory = memory_create(2 * BLOCK);
+    replacing shared = {.ring = ring_create(4, 0, 0), .buffer = {memory, 2 * BLOCK}};
+    int fd = file_create(".", BLOCK);
+    file_fill(fd, 0, BLOCK, 1);
+    struct iovec none = {NULL, 0};
+    CHECK_EQUAL(0, sc_ring_register_buffers(shared.ring, &none, 1));
+    pthread_t thread;
+    CHECK_EQUAL(0, pthread_create(&thread, NULL, replace_again_and_again, &shared));
+
+    uint32_t found = 0;
+    uint32_t refused = 0;
+    for (uint32_t i = 0; i < 1000000 && (i < 2000 || found == 0 || refused == 0); i++) {
+        sc_request request = request_transfer(SC_OPERATION_READ, fd, 0, memory + BLOCK, BLOCK, i);
+        request.flags = SC_REQUEST_FIXED_BUFFER;
+        memset(memory, 0, 2 * BLOCK);
+        int32_t result = ring_run(shared.ring, request);
+        if (result == BLOCK) {
+            CHECK(pattern_holds(memory + BLOCK, 0, BLOCK, 1));
+            found++;
+        } else {
+            CHECK_EQUAL(-EFAULT, result);
+            refused++;
+        }
+    }
+    CHECK(found != 0 && refused != 0);
+    atomic_store(&shared.stop, true);
+    CHECK_EQUAL(0, pthread_join(thread, NULL));
     ring_destroy(shared.ring);
 }

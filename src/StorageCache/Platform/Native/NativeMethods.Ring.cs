@@ -80,15 +80,15 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "sc_ring_unregister_files")]
     public static partial int RingUnregisterFiles(NativeRing* ring);
 
-    /// <summary>Registers memory, which must not be decommitted or unmapped while it is registered (N-9). Submit side.</summary>
+    /// <summary>Registers memory, which must not be decommitted or unmapped while it is registered (N-9). Any thread.</summary>
     [LibraryImport(Library, EntryPoint = "sc_ring_register_buffers")]
     public static partial int RingRegisterBuffers(NativeRing* ring, IoVector* buffers, uint count);
 
-    /// <summary>Replaces registered memory, and returns how many buffers. Submit side.</summary>
+    /// <summary>Replaces registered memory, and returns how many buffers; one of no length empties an entry. Any thread.</summary>
     [LibraryImport(Library, EntryPoint = "sc_ring_update_buffers")]
     public static partial int RingUpdateBuffers(NativeRing* ring, uint first, IoVector* buffers, uint count);
 
-    /// <summary>Unpins all registered memory. Submit side.</summary>
+    /// <summary>Unpins all registered memory. Any thread.</summary>
     [LibraryImport(Library, EntryPoint = "sc_ring_unregister_buffers")]
     public static partial int RingUnregisterBuffers(NativeRing* ring);
 
