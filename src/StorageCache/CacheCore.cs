@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using StorageCache.Buffers;
 using StorageCache.Diagnostics;
 using StorageCache.Frames;
+using StorageCache.IO;
 using StorageCache.Mappings;
 using StorageCache.Platform;
 using StorageCache.Protection;
@@ -37,8 +38,8 @@ internal sealed unsafe class CacheCore
 
     /// <param name="cache">The public face.</param>
     /// <param name="options">Checked.</param>
-    /// <param name="ioPlaces">How many requests the cache's engine carries out at once.</param>
-    public CacheCore(PageCache cache, PageCacheOptions options, int ioPlaces)
+    /// <param name="engine">What carries out the I/O of the cache's files.</param>
+    public CacheCore(PageCache cache, PageCacheOptions options, IIoEngine engine)
     {
         Cache = cache;
         Options = options;
@@ -57,6 +58,8 @@ internal sealed unsafe class CacheCore
         Resumptions = new PooledResumption();
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
         OwnThread = new OwnThread("StorageCache tasks");
+        Registration = TryRegisterFrames(engine, out string? noRegisteredMemory);
+        NoRegisteredMemory = noRegisteredMemory;
         FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout, RoomForMetadata + Frames.BytesPerFrame);
         Loads = new PageLoadPool(this);
         Counters = new CacheCounters();
@@ -64,7 +67,7 @@ internal sealed unsafe class CacheCore
         Protection = new FrameProtection(this);
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);
-        WriteBack = new WriteBackEngine(this, ioPlaces);
+        WriteBack = new WriteBackEngine(this, engine.Places);
     }
 
     /// <summary>The cache's public face.</summary>
@@ -87,6 +90,12 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Page-sized memory.</summary>
     public FramePool Frames { get; }
+
+    /// <summary>Which frames the I/O engine has registered; null if it registers none.</summary>
+    public FrameRegistration? Registration { get; }
+
+    /// <summary>Why the I/O engine registers no frames, as a sentence; null if it does.</summary>
+    public string? NoRegisteredMemory { get; }
 
     /// <summary>Who the pages are.</summary>
     public HeadSlab Heads { get; }
@@ -297,6 +306,24 @@ internal sealed unsafe class CacheCore
         Frames.Discard();
         Heads.Discard();
         PageTables.Discard();
+    }
+
+    private FrameRegistration? TryRegisterFrames(IIoEngine engine, out string? refusal)
+    {
+        if (!Options.RegisterMemory)
+        {
+            refusal = $"It is not asked for ({nameof(PageCacheOptions)}.{nameof(PageCacheOptions.RegisterMemory)}).";
+            return null;
+        }
+
+        if (engine.TryRegisterMemory(Frames.Base, Frames.AddressBytes, out refusal) is not { } memory)
+        {
+            return null;
+        }
+
+        FrameRegistration registration = new(Frames, memory, OwnThread);
+        Frames.ReportTo(registration);
+        return registration;
     }
 
     private void NoteOpenMappings() => _openMappings = _mappings.OfType<Mapping>().ToArray();

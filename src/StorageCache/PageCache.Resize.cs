@@ -42,7 +42,13 @@ public sealed partial class PageCache
 
     private void ApplyLimit(long limit)
     {
+        bool grows = limit > _core.Budget.Limit;
         _core.Size(limit);
+        if (grows)
+        {
+            _core.Registration?.Renew();
+        }
+
         _core.WriteBack.SetLimits();
         _core.Reclaimer.Kick();
         _core.FrameQueue.Pump();

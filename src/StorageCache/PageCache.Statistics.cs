@@ -45,6 +45,8 @@ public sealed partial class PageCache
             MemoryUsed = _core.Budget.Used,
             MetadataBytes = _core.Budget.Used - ((long)_core.Frames.Active * PageSize),
             MemoryLimit = _core.Budget.Limit,
+            RegisteredBytes = _core.Registration?.Bytes ?? 0,
+            IsRegistrationRefused = _core.Registration?.IsRefused ?? false,
         };
     }
 }

@@ -31,10 +31,10 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         options.Validate();
         Options = options;
         _engine = IoEngines.Create(options, ResumptionBatches.Instance, out PageCacheCapabilities capabilities);
-        Capabilities = capabilities;
         try
         {
-            _core = new CacheCore(this, options, _engine.Places);
+            _core = new CacheCore(this, options, _engine);
+            Capabilities = capabilities.With(_core.NoRegisteredMemory);
             _core.OwnThread.Start();
             _core.Reclaimer.Start();
             _core.WriteBack.Start();

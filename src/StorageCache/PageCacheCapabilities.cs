@@ -3,11 +3,12 @@ namespace StorageCache;
 /// <summary>What a <see cref="PageCache"/> has found on this machine and in this process, and uses. Does not change while the cache lives.</summary>
 public sealed class PageCacheCapabilities
 {
-    internal PageCacheCapabilities(IoEngine ioEngine, string? noIoUring, string? noNativeLibrary)
+    internal PageCacheCapabilities(IoEngine ioEngine, string? noIoUring, string? noNativeLibrary, string? noRegisteredMemory = null)
     {
         IoEngine = ioEngine;
         NoIoUring = noIoUring;
         NoNativeLibrary = noNativeLibrary;
+        NoRegisteredMemory = noRegisteredMemory;
     }
 
     /// <summary>The engine that carries out the I/O of files; never <see cref="StorageCache.IoEngine.Auto"/>.</summary>
@@ -25,7 +26,14 @@ public sealed class PageCacheCapabilities
     /// <summary>Why the native library is not in use, as a sentence; null if it is.</summary>
     public string? NoNativeLibrary { get; }
 
+    /// <summary>Why pages' memory is not registered with the kernel, as a sentence; null if it is as far as the kernel lets the cache.</summary>
+    /// <remarks>How much is registered says <see cref="PageCacheStatistics.RegisteredBytes"/>.</remarks>
+    public string? NoRegisteredMemory { get; }
+
+    /// <summary>The same, and what has been found about registering memory.</summary>
+    internal PageCacheCapabilities With(string? noRegisteredMemory) => new(IoEngine, NoIoUring, NoNativeLibrary, noRegisteredMemory);
+
     /// <summary>One line for a log.</summary>
     public override string ToString() =>
-        $"I/O engine {IoEngine}, io_uring: {NoIoUring ?? "available."} Native library: {NoNativeLibrary ?? "loaded."}";
+        $"I/O engine {IoEngine}, io_uring: {NoIoUring ?? "available."} Native library: {NoNativeLibrary ?? "loaded."} Registered memory: {NoRegisteredMemory ?? "in use."}";
 }

@@ -89,4 +89,13 @@ public readonly record struct PageCacheStatistics
 
     /// <summary>The limit in bytes.</summary>
     public long MemoryLimit { get; init; }
+
+    /// <summary>Bytes of pages' memory that are registered with the kernel now; 0 without <see cref="PageCacheOptions.RegisterMemory"/>.</summary>
+    public long RegisteredBytes { get; init; }
+
+    /// <summary>
+    /// Whether the kernel has refused to register more memory, as a rule because of <c>RLIMIT_MEMLOCK</c>. The cache asks for no more then,
+    /// and goes on without for the rest.
+    /// </summary>
+    public bool IsRegistrationRefused { get; init; }
 }

@@ -143,6 +143,8 @@ internal sealed unsafe class IntegrityCheck
         }
 
         Expect(free == _core.Frames.FreeCount, $"{_core.Frames.FreeCount} frames are counted free, {free} are");
+        long registered = _core.Registration?.Bytes ?? 0;
+        Expect(registered <= active * (long)_core.PageSize, $"{registered} bytes are registered, of {active} active frames");
         Expect(active == _core.Frames.Active, $"{_core.Frames.Active} frames are counted active, {active} are");
     }
 

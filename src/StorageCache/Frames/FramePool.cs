@@ -12,6 +12,9 @@ internal sealed unsafe class FramePool
 {
     private const long CommitStep = 2L << 20;
 
+    /// <summary>How many free frames are looked at for one whose memory can be taken away without withdrawing a registered piece.</summary>
+    private const int LooksForOther = 64;
+
     private readonly MemoryBudget _budget;
     private readonly MemoryRegion _frames;
     private readonly MemoryRegion _descriptors;
@@ -25,6 +28,7 @@ internal sealed unsafe class FramePool
     private bool _huge;
     private int _active;
     private int _capacity;
+    private FrameRegistration? _registration;
 
     /// <param name="budget">What frames are charged to.</param>
     /// <param name="pageSize">Bytes per frame.</param>
@@ -87,6 +91,9 @@ internal sealed unsafe class FramePool
     /// <summary>Frames that have memory and hold nothing.</summary>
     public int FreeCount => _free.Count;
 
+    /// <summary>Bytes of address space from frame 0 to the end of the last frame.</summary>
+    public long AddressBytes => (MaximumFrames + 1L) * PageSize;
+
     /// <summary>Address of a frame's bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Address(uint frame) => Base + ((long)frame * PageSize);
@@ -94,6 +101,9 @@ internal sealed unsafe class FramePool
     /// <summary>Descriptor of a frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FrameDescriptor* Descriptor(uint frame) => Descriptors + frame;
+
+    /// <summary>Has somebody hear of frames that are given memory, and of those that are about to lose it. Before the first frame is used.</summary>
+    public void ReportTo(FrameRegistration registration) => _registration = registration;
 
     /// <summary>
     /// Takes a free frame with one reference, or returns zero. Its bytes are whatever they were.
@@ -197,9 +207,13 @@ internal sealed unsafe class FramePool
     /// <summary>Gives back what <see cref="TryTakeRoom"/> charged.</summary>
     public void ReturnRoom(long bytes) => _budget.Release(bytes);
 
-    /// <summary>Gives all physical memory back; the addresses stay readable as zeros until nobody can look any more.</summary>
+    /// <summary>
+    /// Gives all physical memory back, which is not registered any more (I/O-22); the addresses stay readable as zeros until nobody can
+    /// look any more.
+    /// </summary>
     public void Discard()
     {
+        Debug.Assert(_registration is null or { Bytes: 0 }, "what is registered keeps its memory (I/O-22)");
         _frames.DiscardAll();
         _descriptors.DiscardAll();
     }
@@ -216,12 +230,30 @@ internal sealed unsafe class FramePool
             return;
         }
 
-        descriptor->State = FrameState.Free;
+        PushFree(frame);
+    }
+
+    private void PushFree(uint frame)
+    {
+        Descriptor(frame)->State = FrameState.Free;
         _free.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
     }
 
     private void Retire(uint frame, FrameDescriptor* descriptor)
     {
+        bool mayDiscard = true;
+        if (_registration is { } registration)
+        {
+            if (registration.IsHeld(frame))
+            {
+                frame = ExchangeForOther(frame, registration);
+                descriptor = Descriptor(frame);
+            }
+
+            // A frame that has to keep its memory counts as retired all the same: it is as with memory that the process has locked.
+            mayDiscard = registration.TryRetire(frame);
+        }
+
         if (_huge)
         {
             lock (_growth)
@@ -236,13 +268,70 @@ internal sealed unsafe class FramePool
         }
 
         descriptor->State = FrameState.Retired;
-        _frames.Discard((long)frame * PageSize, PageSize);
+        if (mayDiscard)
+        {
+            _frames.Discard((long)frame * PageSize, PageSize);
+        }
+
         _retired.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
         Interlocked.Decrement(ref _active);
         _budget.Release(_bytesPerFrame);
     }
 
+    /// <summary>
+    /// Frees a frame and takes another free one that lies in no registered piece, or returns the same if there is none at hand. So the frames
+    /// that lose their memory gather in few pieces, and the others stay registered.
+    /// </summary>
+    private uint ExchangeForOther(uint frame, FrameRegistration registration)
+    {
+        uint* seen = stackalloc uint[LooksForOther];
+        int count = 0;
+        uint other = 0;
+        while (other == 0 && count < LooksForOther)
+        {
+            uint next = PopFree();
+            if (next == 0)
+            {
+                break;
+            }
+
+            if (registration.IsHeld(next))
+            {
+                seen[count++] = next;
+            }
+            else
+            {
+                other = next;
+            }
+        }
+
+        while (count > 0)
+        {
+            PushFree(seen[--count]);
+        }
+
+        if (other == 0)
+        {
+            return frame;
+        }
+
+        PushFree(frame);
+        return other;
+    }
+
+    /// <summary>Gives a frame memory, if the budget and the kernel have some; zero if not.</summary>
     private uint TryActivate()
+    {
+        uint frame = TryChargeFrame();
+        if (frame != 0)
+        {
+            _registration?.Activated(frame);
+        }
+
+        return frame;
+    }
+
+    private uint TryChargeFrame()
     {
         if (Interlocked.Increment(ref _active) > Capacity || !_budget.TryCharge(_bytesPerFrame))
         {

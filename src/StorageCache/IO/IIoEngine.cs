@@ -14,4 +14,10 @@ internal interface IIoEngine : IDisposable
     /// <param name="device">What carries it out.</param>
     /// <exception cref="InvalidOperationException">The request is queued already.</exception>
     void Submit(BlockRequest request, IBlockDevice device);
+
+    /// <summary>Has the engine take part in registering some memory, of which nothing is registered as yet. Once, before the first request.</summary>
+    /// <param name="start">First byte; there need not be any memory as yet.</param>
+    /// <param name="bytes">Bytes, 1 or more.</param>
+    /// <param name="refusal">Why the engine has no such thing, as a sentence; null if it has.</param>
+    unsafe IRegisteredMemory? TryRegisterMemory(byte* start, long bytes, out string? refusal);
 }

@@ -84,6 +84,13 @@ internal sealed class ThreadIoEngine : IIoEngine
     /// </summary>
     public static void LeaveHere() => s_engineHere?.Leave();
 
+    /// <inheritdoc/>
+    public unsafe IRegisteredMemory? TryRegisterMemory(byte* start, long bytes, out string? refusal)
+    {
+        refusal = $"The I/O engine {Kind} has no use for it.";
+        return null;
+    }
+
     /// <summary>Queues a request, to be run by <see cref="IBlockDevice.Execute"/> of its device on one of the threads.</summary>
     /// <remarks>A request that comes after <see cref="Dispose"/>, or for which no thread can be had, fails inside the call (I/O-3).</remarks>
     /// <exception cref="InvalidOperationException">The request is queued already.</exception>

@@ -38,5 +38,17 @@ public class EngineChoiceTests
         Assert.Equal(IoEngine.IoUring, cache.Capabilities.IoEngine);
     }
 
+    [Fact]
+    public async Task Why_no_memory_is_registered_is_said()
+    {
+        await using PageCache notAsked = NewCache(IoEngine.Auto);
+        Assert.Contains("not asked for", notAsked.Capabilities.NoRegisteredMemory, StringComparison.Ordinal);
+        await using PageCache threads = new(new PageCacheOptions { MemoryLimit = 1 << 20, IoEngine = IoEngine.Threads, RegisterMemory = true });
+        Assert.Contains("Threads", threads.Capabilities.NoRegisteredMemory, StringComparison.Ordinal);
+        Assert.Contains(threads.Capabilities.NoRegisteredMemory!, threads.Capabilities.ToString(), StringComparison.Ordinal);
+        Assert.Equal(0, threads.GetStatistics().RegisteredBytes);
+        Assert.False(threads.GetStatistics().IsRegistrationRefused);
+    }
+
     private static PageCache NewCache(IoEngine engine) => new(new PageCacheOptions { MemoryLimit = 1 << 20, IoEngine = engine });
 }

@@ -33,6 +33,21 @@ public sealed class ParallelStressTests
     public Task Nothing_is_lost_when_the_kernel_has_one_request_at_a_time() =>
         RunAsync(seconds: 4, (random, configuration) => configuration with { OnFiles = true, Engine = IoEngine.IoUring, QueueDepth = 1, Truncates = random.Next(2) == 0 });
 
+    /// <remarks>In pieces of 2 MiB, of which there are several, and which come and go with the frames (I/O-22).</remarks>
+    [RingFact]
+    public Task Nothing_is_lost_while_memory_is_registered_and_withdrawn() =>
+        RunAsync(seconds: 6, (random, configuration) => configuration with
+        {
+            OnFiles = true,
+            Engine = IoEngine.IoUring,
+            RegistersMemory = true,
+            PageSize = 65536,
+            QueueDepth = random.Next(3) == 0 ? 1 : 128,
+            Frames = 100 + random.Next(100),
+            Resizes = random.Next(4) != 0,
+            Truncates = random.Next(2) == 0,
+        });
+
     private static async Task RunAsync(double seconds, Func<Random, StressConfiguration, StressConfiguration> vary)
     {
         DateTime end = DateTime.UtcNow + StressTime.Of(seconds);

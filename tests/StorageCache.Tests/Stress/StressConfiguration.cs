@@ -27,6 +27,9 @@ internal sealed record StressConfiguration
     /// <summary>The most requests that the kernel has at once.</summary>
     public int QueueDepth { get; init; } = 128;
 
+    /// <summary>Whether pages' memory is registered with the ring.</summary>
+    public bool RegistersMemory { get; init; }
+
     public bool Truncates { get; init; }
 
     public bool Resizes { get; init; }

@@ -38,6 +38,7 @@ internal sealed partial class StressRound : IAsyncDisposable
             IoThreads = 4,
             IoEngine = configuration.Engine,
             IoQueueDepth = configuration.QueueDepth,
+            RegisterMemory = configuration.RegistersMemory,
         });
         for (int file = 0; file < Files; file++)
         {

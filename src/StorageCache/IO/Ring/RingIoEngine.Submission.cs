@@ -122,6 +122,13 @@ internal sealed unsafe partial class RingIoEngine
             description.Operation = reads ? RingOperation.Read : RingOperation.Write;
             description.Address = (ulong)first.Base;
             description.Length = (uint)first.Length;
+
+            // What is tried again names its memory by address: the entry may have been emptied (I/O-23).
+            if (request.Attempts == 0 && _memory is { } memory && memory.TryName(first.Base, first.Length, out ushort entry))
+            {
+                description.Flags = RingRequestFlags.FixedBuffer;
+                description.BufferIndex = entry;
+            }
         }
         else
         {

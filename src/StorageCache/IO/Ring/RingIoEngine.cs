@@ -55,6 +55,9 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
     private bool _isWoken;
     private Thread _loop;
 
+    /// <summary>The memory that requests may name by entry of the ring's table; null if there is none.</summary>
+    private RingMemory? _memory;
+
     /// <summary>Creates the ring and starts its loop.</summary>
     /// <param name="depth">The most requests in flight, 1 to 4,096.</param>
     /// <param name="maximumThreads">The most threads for what a ring has no operation for, 1 or more.</param>
@@ -140,6 +143,10 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
     public static void HandLoopOver() => s_loopHere?.HandOver();
 
     /// <inheritdoc/>
+    public IRegisteredMemory? TryRegisterMemory(byte* start, long bytes, out string? refusal) =>
+        _memory = RingMemory.TryCreate(_ring, start, bytes, out refusal);
+
+    /// <inheritdoc/>
     public void Submit(BlockRequest request, IBlockDevice device)
     {
         if (device is not FileBlockDevice file || !file.SuitsRing(request))
@@ -221,6 +228,9 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
 
         // Whoever submitted the last request may still be on the way out.
         TakeSubmitSide();
+
+        // Here and not with the ring, which the kernel takes apart later: what was pinned is free when this returns.
+        _memory?.Close();
         int result = NativeMethods.RingDestroy(_ring);
         System.Diagnostics.Debug.Assert(result == 0, "the loop ends when nothing is in flight (I/O-12)");
         _threads.Dispose();
