@@ -18,10 +18,18 @@ internal sealed class CacheReads : IAsyncDisposable
         _file = file;
     }
 
+    /// <summary>The part of the cache's memory that is registered with the kernel, 0 to 1.</summary>
+    public double RegisteredShare => (double)_cache.GetStatistics().RegisteredBytes / _cache.MemoryLimit;
+
     /// <summary>Opens the file through a cache of a given size.</summary>
-    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline)
+    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline, bool registers = false)
     {
-        PageCache cache = new(new PageCacheOptions { MemoryLimit = memoryLimit, AllowSynchronousContinuations = inline });
+        PageCache cache = new(new PageCacheOptions
+        {
+            MemoryLimit = memoryLimit,
+            AllowSynchronousContinuations = inline,
+            RegisterMemory = registers,
+        });
         Mapping mapping = await cache.OpenAsync(file.Path, new MappingOptions { Mode = MappingMode.Open, ReadOnly = true });
         return new CacheReads(cache, mapping, file);
     }

@@ -18,6 +18,9 @@ internal sealed class MissWorkload : IWorkload
     /// <summary>Depths at which the ways to the thread pool are compared.</summary>
     private static readonly int[] s_poolDepths = [8, 32, 128];
 
+    /// <summary>Depths at which reads into registered memory are compared with those into memory that is not.</summary>
+    private static readonly int[] s_registeredDepths = [8, 32];
+
     /// <inheritdoc/>
     public string Name => "miss";
 
@@ -34,6 +37,7 @@ internal sealed class MissWorkload : IWorkload
         using StampedFile file = StampedFile.Create("miss", memory * FilePerCache / StampedFile.PageSize);
         await using CacheReads reads = await CacheReads.OpenAsync(file, memory, inline: true);
         await using CacheReads pooled = await CacheReads.OpenAsync(file, memory, inline: false);
+        await using CacheReads registered = await CacheReads.OpenAsync(file, memory, inline: true, registers: true);
         if (!Fio.IsInstalled)
         {
             context.Note("miss: fio is not installed, so there are no ratios to it");
@@ -42,6 +46,7 @@ internal sealed class MissWorkload : IWorkload
         // Fills the cache, so that each further miss evicts, and brings the code to its final form.
         await reads.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
         await pooled.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
+        await registered.RandomAsync(depth: 32, TimeSpan.FromSeconds(2));
         reads.RandomSync(TimeSpan.FromSeconds(0.3));
 
         Dictionary<string, RoundSamples> samples = [];
@@ -63,6 +68,18 @@ internal sealed class MissWorkload : IWorkload
                 }
             }
 
+            foreach (int depth in s_registeredDepths)
+            {
+                // Beside each other, in turns, for what is compared is less than what a machine changes in a minute.
+                string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+                bool isFirst = (round & 1) == 0;
+                DiskFigures one = await (isFirst ? registered : reads).RandomAsync(depth, duration);
+                DiskFigures other = await (isFirst ? reads : registered).RandomAsync(depth, duration);
+                Note(samples, $"{name}.registered_cpu_us", (isFirst ? one : other).CpuMicroseconds);
+                Note(samples, $"{name}.unregistered_cpu_us", (isFirst ? other : one).CpuMicroseconds);
+            }
+
+            Note(samples, "miss.registered_part", registered.RegisteredShare);
             DiskFigures randomAccess = await RandomAccessReads.RunAsync(file, RandomAccessDepth, duration, seed: round * RandomAccessDepth);
             Note(samples, "miss.qd32.randomaccess_iops", randomAccess.PerSecond);
             Note(samples, "miss.qd32.randomaccess_cpu_us", randomAccess.CpuMicroseconds);
@@ -82,9 +99,9 @@ internal sealed class MissWorkload : IWorkload
                 Note(samples, $"{name}.pool_singly_cpu_us", singly.CpuMicroseconds);
             }
 
-            DiskFigures one = reads.RandomSync(duration);
-            Note(samples, "miss.qd1.latency_us", one.LatencyMicroseconds);
-            Note(samples, "miss.qd1.cpu_us", one.CpuMicroseconds);
+            DiskFigures blocking = reads.RandomSync(duration);
+            Note(samples, "miss.qd1.latency_us", blocking.LatencyMicroseconds);
+            Note(samples, "miss.qd1.cpu_us", blocking.CpuMicroseconds);
             if (Fio.IsInstalled)
             {
                 DiskFigures fioSequential = Fio.Run(file.Path, file.Length, "read", SequentialBlock, SequentialDepth, duration);
@@ -119,6 +136,12 @@ internal sealed class MissWorkload : IWorkload
             report.Add($"{name}.pool_singly_cpu_ratio_to_pool", RoundSamples.Ratio(samples[$"{name}.pool_singly_cpu_us"], pool), "ratio");
         }
 
+        foreach (int depth in s_registeredDepths)
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"miss.qd{depth}");
+            report.Add($"{name}.cpu_ratio_registered", RoundSamples.Ratio(samples[$"{name}.registered_cpu_us"], samples[$"{name}.unregistered_cpu_us"]), "ratio");
+        }
+
         if (!Fio.IsInstalled)
         {
             return;
@@ -148,6 +171,7 @@ internal sealed class MissWorkload : IWorkload
         "second" => "MB/s",
         "bytes" => "bytes",
         "us" => "us",
+        "part" => "part",
         _ => "1/s",
     };
 
