@@ -79,9 +79,10 @@ internal sealed class CacheReads : IAsyncDisposable
         return meter.Stop(reads, reads * StampedFile.PageSize);
     }
 
-    /// <summary>Reads the pages in order, from where it stopped before, each on the calling thread.</summary>
+    /// <summary>Reads the pages in order, from where it stopped before, each on the calling thread; none is in memory at first.</summary>
     public DiskFigures SequentialSync(TimeSpan duration)
     {
+        _mapping.DontNeed(0, _file.Pages);
         long end = Environment.TickCount64 + (long)duration.TotalMilliseconds;
         DiskMeter meter = new();
         long reads = 0;

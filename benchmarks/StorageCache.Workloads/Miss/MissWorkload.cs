@@ -86,6 +86,11 @@ internal sealed class MissWorkload : IWorkload
             DiskFigures sequential = reads.SequentialSync(duration);
             Note(samples, "miss.sequential.mb_per_second", sequential.MegabytesPerSecond);
             Note(samples, "miss.sequential.cpu_us", sequential.CpuMicroseconds);
+            if (Fio.IsInstalled)
+            {
+                DiskFigures fioSequential = Fio.Run(file.Path, file.Length, "read", SequentialBlock, SequentialDepth, duration);
+                Note(samples, "miss.sequential.fio_mb_per_second", fioSequential.MegabytesPerSecond);
+            }
 
             foreach (int depth in s_poolDepths)
             {
@@ -104,8 +109,6 @@ internal sealed class MissWorkload : IWorkload
             Note(samples, "miss.qd1.cpu_us", blocking.CpuMicroseconds);
             if (Fio.IsInstalled)
             {
-                DiskFigures fioSequential = Fio.Run(file.Path, file.Length, "read", SequentialBlock, SequentialDepth, duration);
-                Note(samples, "miss.sequential.fio_mb_per_second", fioSequential.MegabytesPerSecond);
                 DiskFigures fio = Fio.Run(file.Path, file.Length, "randread", StampedFile.PageSize, 1, duration);
                 Note(samples, "miss.qd1.fio_latency_us", fio.LatencyMicroseconds);
                 Note(samples, "miss.qd1.fio_cpu_us", fio.CpuMicroseconds);

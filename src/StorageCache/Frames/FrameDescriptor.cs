@@ -21,8 +21,8 @@ internal struct FrameDescriptor
     /// <summary>How many users hold the frame's bytes still.</summary>
     public int Protectors;
 
-    /// <summary>Next frame in the free list.</summary>
-    public uint NextFree;
+    /// <summary>Next frame that has no memory.</summary>
+    public uint NextRetired;
 
     /// <summary>Where the frame is in its life; see <see cref="FrameState"/>.</summary>
     public FrameState State;

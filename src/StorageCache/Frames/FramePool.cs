@@ -5,7 +5,7 @@ using StorageCache.Platform;
 namespace StorageCache.Frames;
 
 /// <summary>
-/// All frames of a cache: one reserved region of page-aligned memory, one array of descriptors, a stack of free frames.
+/// All frames of a cache: one reserved region of page-aligned memory, one array of descriptors, a bit for each that is free.
 /// A frame gets memory when it is first used and gives it back when the budget has to shrink. Thread-safe.
 /// </summary>
 internal sealed unsafe class FramePool
@@ -20,7 +20,7 @@ internal sealed unsafe class FramePool
     private readonly MemoryRegion _descriptors;
     private readonly Lock _growth = new();
     private readonly int _bytesPerFrame;
-    private NativeStack _free;
+    private readonly FreeFrames _free;
     private NativeStack _retired;
     private uint _highWater;
     private long _committedFrames;
@@ -43,6 +43,7 @@ internal sealed unsafe class FramePool
         _bytesPerFrame = pageSize + FrameDescriptor.SizeInBytes + headBytes;
         _frames = MemoryRegion.Reserve((maximumFrames + 1L) * pageSize, hugePages);
         _descriptors = MemoryRegion.Reserve((maximumFrames + 1L) * FrameDescriptor.SizeInBytes, hugePages: false);
+        _free = new FreeFrames(maximumFrames);
         _huge = hugePages;
         Base = _frames.Base;
         Descriptors = (FrameDescriptor*)_descriptors.Base;
@@ -116,7 +117,7 @@ internal sealed unsafe class FramePool
             return 0;
         }
 
-        uint frame = PopFree();
+        uint frame = _free.Take();
         if (frame == 0)
         {
             frame = TryActivate();
@@ -161,7 +162,7 @@ internal sealed unsafe class FramePool
         int retired = 0;
         while (retired < most)
         {
-            uint frame = PopFree();
+            uint frame = _free.Take();
             if (frame == 0)
             {
                 break;
@@ -218,8 +219,6 @@ internal sealed unsafe class FramePool
         _descriptors.DiscardAll();
     }
 
-    private uint PopFree() => _free.Pop((byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
-
     private void Free(uint frame, FrameDescriptor* descriptor)
     {
         descriptor->Owner = 0;
@@ -236,7 +235,7 @@ internal sealed unsafe class FramePool
     private void PushFree(uint frame)
     {
         Descriptor(frame)->State = FrameState.Free;
-        _free.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+        _free.Add(frame);
     }
 
     private void Retire(uint frame, FrameDescriptor* descriptor)
@@ -273,7 +272,7 @@ internal sealed unsafe class FramePool
             _frames.Discard((long)frame * PageSize, PageSize);
         }
 
-        _retired.Push(frame, (byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+        _retired.Push(frame, (byte*)&Descriptors->NextRetired, FrameDescriptor.SizeInBytes);
         Interlocked.Decrement(ref _active);
         _budget.Release(_bytesPerFrame);
     }
@@ -289,7 +288,7 @@ internal sealed unsafe class FramePool
         uint other = 0;
         while (other == 0 && count < LooksForOther)
         {
-            uint next = PopFree();
+            uint next = _free.Take();
             if (next == 0)
             {
                 break;
@@ -339,7 +338,7 @@ internal sealed unsafe class FramePool
             return 0;
         }
 
-        uint frame = _retired.Pop((byte*)&Descriptors->NextFree, FrameDescriptor.SizeInBytes);
+        uint frame = _retired.Pop((byte*)&Descriptors->NextRetired, FrameDescriptor.SizeInBytes);
         if (frame != 0)
         {
             return frame;

@@ -80,6 +80,42 @@ public class ReplacementTests
         unsafe bool IsHot(long page) => (StateWord.Load(test.Mapping.Table.Find(page)) & StateWord.Hot) != 0;
     }
 
+    /// <remarks>F-7.</remarks>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Pages_that_come_in_one_after_the_other_lie_together(bool areNew)
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 8000, memory: 8 << 20);
+        test.Device.Records = false;
+        int frames = test.Frames;
+        long together = 0;
+        uint last = 0;
+        for (int page = 0; page < 3 * frames; page++)
+        {
+            uint frame = Visit(page);
+            together += page >= frames && frame == last + 1 ? 1 : 0;
+            last = frame;
+        }
+
+        TestContext.Current.TestOutputHelper!.WriteLine($"{together} of {2 * frames} lie behind the one before");
+        Assert.InRange(together, 2 * frames * 3 / 4, 2 * frames);
+
+        uint Visit(long page)
+        {
+            if (areNew)
+            {
+                using PageWriteLease lease = test.Mapping.WriteNew(page);
+                return FrameOf(page);
+            }
+
+            using PageReadLease read = test.Mapping.Read(page);
+            return FrameOf(page);
+        }
+
+        unsafe uint FrameOf(long page) => test.Mapping.Table.Find(page)->Frame;
+    }
+
     [Fact]
     public async Task Eviction_keeps_ahead_of_a_reader_who_takes_his_time()
     {
