@@ -10,9 +10,10 @@ internal static class Wait
     /// <summary>The longest time between two looks at a condition that counts: a process that was stopped has not waited.</summary>
     private static readonly TimeSpan s_longestStep = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Into so many steps patience is divided where a wait is not polled.</summary>
     private const int PatientSteps = 20;
 
-    /// <summary>The same for a wait that is not polled.</summary>
+    /// <summary>The longest of these steps that counts.</summary>
     private static readonly TimeSpan s_longStep = Patience / PatientSteps;
 
     /// <summary>Waits until a condition holds.</summary>

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace StorageCache.Tests.IO;
 
-/// <summary>The threads of a cache: they take no processor time for nothing, and none is left behind.</summary>
+/// <summary>The threads of a cache: they take no processor time for nothing.</summary>
 [Collection(nameof(Alone))]
 public sealed class CacheThreadTests
 {
@@ -43,20 +43,6 @@ public sealed class CacheThreadTests
         await mapping.CloseAsync().InTime();
     }
 
-    [Theory]
-    [MemberData(nameof(TestEngines.Each), MemberType = typeof(TestEngines))]
-    public void A_cache_that_cannot_be_made_leaves_no_thread_behind(IoEngine engine)
-    {
-        HashSet<string> others = [.. Threads()];
-        Assert.Throws<NotSupportedException>(() => new PageCache(new PageCacheOptions
-        {
-            MemoryLimit = 4 << 20,
-            IoEngine = engine,
-            TimeProvider = new TimeWithoutTimers(),
-        }));
-        Wait.Until(() => Threads().All(others.Contains), "the threads to end");
-    }
-
     /// <summary>Threads of caches in this process, by their directories.</summary>
     private static IEnumerable<string> Threads() => Directory.EnumerateDirectories("/proc/self/task")
         .Where(thread => Read(thread, "comm").StartsWith("StorageCache ", StringComparison.Ordinal));
@@ -75,10 +61,5 @@ public sealed class CacheThreadTests
             // It has ended meanwhile.
             return "0";
         }
-    }
-
-    private sealed class TimeWithoutTimers : TimeProvider
-    {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException();
     }
 }

@@ -1,5 +1,6 @@
 using StorageCache.IO;
 using StorageCache.IO.Ring;
+using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.Tests.IO;
@@ -277,7 +278,7 @@ public sealed class RingIoEngineTests : IDisposable
         Mapping mapping = await cache.OpenAsync(path);
         for (int i = 0; i < 60; i++)
         {
-            await BlockInContinuationAsync(mapping, i * 4).WaitAsync(TimeSpan.FromSeconds(60));
+            await BlockInContinuationAsync(mapping, i * 4).InTime();
         }
 
         await mapping.CloseAsync();

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.Tests.IO;
@@ -213,7 +214,7 @@ public class ThreadIoEngineTests
         for (int i = 0; i < 30; i++)
         {
             Task[] readers = [.. Enumerable.Range(0, 4).Select(reader => BlockInContinuationAsync(mapping, ((i * 4) + reader) * 2))];
-            await Task.WhenAll(readers).WaitAsync(TimeSpan.FromSeconds(60));
+            await Task.WhenAll(readers).InTime();
         }
 
         await mapping.CloseAsync();

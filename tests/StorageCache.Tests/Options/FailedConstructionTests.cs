@@ -1,4 +1,5 @@
 using StorageCache.Tests.Harness;
+using StorageCache.Tests.IO;
 using Xunit;
 
 namespace StorageCache.Tests.Options;
@@ -7,10 +8,11 @@ namespace StorageCache.Tests.Options;
 [Collection(nameof(Alone))]
 public class FailedConstructionTests
 {
-    [Fact]
-    public void A_cache_that_cannot_be_made_leaves_no_ring_and_no_thread_behind()
+    [Theory]
+    [MemberData(nameof(TestEngines.Each), MemberType = typeof(TestEngines))]
+    public void A_cache_that_cannot_be_made_leaves_no_ring_and_no_thread_behind(IoEngine engine)
     {
-        PageCacheOptions options = new() { MemoryLimit = TestCache.Smallest, TimeProvider = new TimeWithoutTimers() };
+        PageCacheOptions options = new() { MemoryLimit = TestCache.Smallest, IoEngine = engine, TimeProvider = new TimeWithoutTimers() };
         long before = Count();
         for (int i = 0; i < 5; i++)
         {
@@ -20,7 +22,7 @@ public class FailedConstructionTests
         Wait.Until(() => Count() <= before, "what five caches had begun to end");
     }
 
-    /// <summary>Threads of a ring's loop, by the beginning of the name that the kernel keeps, and rings.</summary>
+    /// <summary>Threads of caches, by the beginning of the name that the kernel keeps, and rings.</summary>
     private static long Count()
     {
         long count = 0;
