@@ -5,7 +5,7 @@ namespace StorageCache.ReadAhead;
 /// are. Not thread-safe.
 /// </summary>
 /// <remarks>
-/// Four places for each value of a hash, 64 bytes in all, of which the one heard of least lately is overwritten. One that is
+/// Four places for each value of a hash, side by side in 64 bytes, of which the one heard of least lately is overwritten. One that is
 /// lost in this way costs its reader a few more pages by themselves.
 /// </remarks>
 internal sealed class CandidateTable

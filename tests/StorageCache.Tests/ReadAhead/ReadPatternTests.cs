@@ -13,6 +13,7 @@ public sealed class ReadPatternTests
     /// <summary>What a stream of <see cref="StreamLength"/> pages takes: three by themselves, 4 + 8 + 16 + 32 + 64, and up to two more windows.</summary>
     private const int RequestsPerStream = 10;
 
+    /// <remarks>RA-12.</remarks>
     [Theory]
     [InlineData(32)]
     [InlineData(64)]
@@ -26,6 +27,7 @@ public sealed class ReadPatternTests
         Assert.Equal(0, test.Cache.GetStatistics().PrefetchedPagesUnused);
     }
 
+    /// <remarks>RA-12.</remarks>
     [Theory]
     [InlineData(1, 16)]
     [InlineData(2, 8)]
@@ -45,6 +47,7 @@ public sealed class ReadPatternTests
         Assert.InRange(test.Device.ReadCalls.Where(call => call.Page >= RandomFrom).Sum(call => call.Segments), 0, random + (random / 100));
     }
 
+    /// <remarks>RA-12.</remarks>
     [Fact]
     public async Task Of_more_streams_than_there_are_places_for_as_many_are_read_ahead_of_as_there_are()
     {

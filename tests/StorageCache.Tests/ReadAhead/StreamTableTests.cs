@@ -31,6 +31,7 @@ public sealed class StreamTableTests
         Assert.Equal((30, 8), Mark(table, 14));
     }
 
+    /// <remarks>RA-13.</remarks>
     [Fact]
     public void A_window_is_measured_by_what_was_read_of_it()
     {
@@ -52,6 +53,7 @@ public sealed class StreamTableTests
         Assert.Equal((30, 8), Mark(table, 14));
     }
 
+    /// <remarks>RA-13.</remarks>
     [Theory]
     [InlineData(+1)]
     [InlineData(-1)]
