@@ -18,7 +18,9 @@ internal sealed unsafe class FreeFrames
 {
     private const int BitsPerWord = 64;
 
+    /// <summary>Of the kernel's, which gives it page by page: there is address space for many more frames than are ever used, as a rule.</summary>
     private readonly MemoryRegion _memory;
+
     private readonly ulong* _words;
     private readonly uint _wordCount;
     private readonly ulong[] _summary;

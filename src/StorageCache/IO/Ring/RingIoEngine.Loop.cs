@@ -154,7 +154,8 @@ internal sealed unsafe partial class RingIoEngine
         {
             errno = -result;
 
-            // The last two are for a request that needed the thread that had submitted it, which has ended.
+            // The last two are for a request that needed the thread that had submitted it, which has ended; the very last also for one whose
+            // registered memory was withdrawn before the kernel looked (I/O-23).
             bool isWorthwhile = request.Operation == BlockOperation.Flush
                 ? errno is Errno.EINTR or Errno.ECANCELED
                 : errno is Errno.EINTR or Errno.EAGAIN or Errno.ECANCELED or Errno.EFAULT;
