@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using StorageCache.IO.Ring;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -11,20 +10,25 @@ public partial class NoThreadLeftTests
     private const string LimitVariable = "STORAGECACHE_NO_THREAD_LEFT";
     private const int MaximumProcesses = 6;
 
-    [Fact]
-    public Task A_ring_whose_loop_cannot_be_handed_over_waits_for_a_thread() =>
-        new RestrictedProcess().OfAnotherUser().With(LimitVariable, "1")
-            .RunAsync(typeof(NoThreadLeftTests), nameof(A_continuation_that_blocks_in_the_loop_loses_nothing));
+    [Theory]
+    [MemberData(nameof(TestEngines.Each), MemberType = typeof(TestEngines))]
+    public Task An_engine_whose_work_cannot_be_handed_over_waits_for_a_thread_I_O_18(IoEngine engine) =>
+        new RestrictedProcess().OfAnotherUser().With(LimitVariable, engine.ToString())
+            .RunAsync(typeof(NoThreadLeftTests), nameof(A_continuation_that_blocks_on_a_thread_of_the_engine_loses_nothing));
 
-    /// <summary>With the variable, while no thread can be started.</summary>
+    /// <summary>With the variable, which names an engine, while no thread can be started.</summary>
     [Fact]
-    public async Task A_continuation_that_blocks_in_the_loop_loses_nothing()
+    public async Task A_continuation_that_blocks_on_a_thread_of_the_engine_loses_nothing()
     {
-        Assert.SkipUnless(RingAvailability.Reason is null, RingAvailability.Reason ?? "");
-        bool isLimited = Environment.GetEnvironmentVariable(LimitVariable) is not null;
-        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 1 << 20, IoEngine = IoEngine.IoUring, AllowSynchronousContinuations = true });
+        bool isLimited = Enum.TryParse(Environment.GetEnvironmentVariable(LimitVariable), out IoEngine engine);
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 1 << 20, IoEngine = engine, IoThreads = 1, AllowSynchronousContinuations = true });
         MappingOptions options = new() { ReadOnly = true, Exclusive = false, AccessPattern = AccessPattern.Random };
         Mapping mapping = await cache.OpenAsync(typeof(NoThreadLeftTests).Assembly.Location, options);
+
+        // The engine has its one thread from here on. Nobody goes on there, for that is what comes next.
+        Task<PageReadLease> first = mapping.ReadAsync(0).AsTask();
+        Wait.Until(() => first.IsCompleted, "the engine to begin");
+        (await first).Dispose();
         if (isLimited)
         {
             LimitThreads(0);
@@ -52,7 +56,7 @@ public partial class NoThreadLeftTests
 
     private static async Task BlockInContinuationAsync(Mapping mapping)
     {
-        // Goes on in the loop, and waits there for what only the loop brings.
+        // Goes on on the engine's one thread, and waits there for what only that thread brings.
         (await mapping.ReadAsync(1).ConfigureAwait(false)).Dispose();
         ValueTask<PageReadLease> pending = mapping.ReadAsync(2);
         mapping.Read(2).Dispose();
