@@ -19,7 +19,7 @@ internal sealed class MissWorkload : IWorkload
     private static readonly int[] s_poolDepths = [8, 32, 128];
 
     /// <summary>Depths at which reads into registered memory are compared with those into memory that is not.</summary>
-    private static readonly int[] s_registeredDepths = [8, 32];
+    private static readonly int[] s_registeredDepths = [8, 32, 64];
 
     /// <inheritdoc/>
     public string Name => "miss";
