@@ -125,6 +125,8 @@ internal sealed unsafe class FreeFrames
             bits = seen;
         }
 
+        // Whoever took the last of it may not have come to say so: those who are promised a frame find another word without him.
+        Retract(word);
         return 0;
     }
 

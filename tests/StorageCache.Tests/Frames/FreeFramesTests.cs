@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using CsCheck;
 using StorageCache.Frames;
 using Xunit;
@@ -34,6 +35,19 @@ public class FreeFramesTests
         free.Add(1);
         Assert.Equal(999_999u, free.Take());
         Assert.Equal(1u, free.Take());
+        Assert.Equal(0u, free.Take());
+    }
+
+    /// <summary>A thread may be held up between taking the last frame of a word and saying that the word is empty.</summary>
+    [Fact]
+    public void Nobody_waits_for_one_who_has_emptied_a_word_and_not_said_so()
+    {
+        FreeFrames free = new(10_000);
+        free.Add(5000);
+        SummaryOf(free)[0] |= 1;
+        Assert.Equal(5000u, free.Take());
+        free.Add(7);
+        Assert.Equal(7u, free.Take());
         Assert.Equal(0u, free.Take());
     }
 
@@ -125,4 +139,7 @@ public class FreeFramesTests
             }
         }
     }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_summary")]
+    private static extern ref ulong[] SummaryOf(FreeFrames free);
 }
