@@ -241,7 +241,7 @@ public sealed unsafe partial class Mapping
         long charged = (long)run.Count << _pageShift;
         _writes.End(run);
         _core.WriteBack.Return(run);
-        _core.WriteBack.Permits.Release(permits: 1, charged);
+        _core.WriteBack.EndWrite(charged);
         if (_core.FrameQueue.Count > 0)
         {
             // There are clean pages to evict now, and protections have ended.

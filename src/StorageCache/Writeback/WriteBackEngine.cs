@@ -34,6 +34,9 @@ internal sealed class WriteBackEngine
     private volatile bool _urgent;
     private volatile bool _stopping;
 
+    /// <summary>Not 0 if the flusher has been woken and has not come to look since.</summary>
+    private int _kicked;
+
     /// <param name="core">What is written back.</param>
     /// <param name="places">How many requests the cache's engine carries out at once.</param>
     public WriteBackEngine(CacheCore core, int places)
@@ -108,9 +111,23 @@ internal sealed class WriteBackEngine
             _urgent = true;
         }
 
-        if (!_stopping)
+        // An exchange in any case: what the flusher is woken for is there before it can take back that it was.
+        if (!_stopping && Interlocked.Exchange(ref _kicked, 1) == 0)
         {
             _wake.Set();
+        }
+    }
+
+    /// <summary>Ends the charge of a write whose pages are clean or dirty again, and gives its permit back.</summary>
+    /// <param name="bytes">What was charged for it.</param>
+    public void EndWrite(long bytes)
+    {
+        Permits.Release(permits: 1, bytes);
+
+        // Its pages were clean, and still taken off as under way, for a moment: dirt that came then seemed to be less than it is (WB-14).
+        if (IsAboveBackground)
+        {
+            Kick(urgent: false);
         }
     }
 
@@ -159,6 +176,7 @@ internal sealed class WriteBackEngine
                 return;
             }
 
+            Interlocked.Exchange(ref _kicked, 0);
             bool urgent = _urgent;
             _urgent = false;
             bool everything = urgent || !signalled;

@@ -60,6 +60,28 @@ public class WriteBatchTests
         Assert.InRange(calls.Average(call => call.Segments), 64, 256);
     }
 
+    /// <summary>The pages of a write are clean before it is no longer taken to be under way: what becomes dirty in between has to be seen afterwards.</summary>
+    /// <remarks>WB-14.</remarks>
+    [Fact]
+    public async Task Dirt_that_comes_while_a_write_ends_is_written_when_it_has_ended()
+    {
+        await using TestCache test = await TestCache.OpenAsync(pages: 6000, memory: 24 << 20, dirtyBackground: 0.1);
+        test.Device.Records = true;
+        WriteBackEngine engine = test.Cache.Core.WriteBack;
+        int background = test.Frames / 10;
+        Assert.Equal(1, engine.Permits.Take(new BlockedPermitWaiter(), most: 1));
+        engine.Permits.Charge(background * 4096L);
+        for (int page = 0; page < background * 3 / 2; page++)
+        {
+            test.Mapping.WriteNew(page).Dispose();
+        }
+
+        Assert.False(engine.IsAboveBackground);
+        Assert.Empty(test.Device.WriteCalls);
+        engine.EndWrite(background * 4096L);
+        Wait.Until(() => test.Device.WriteCalls.Count > 0 && !engine.IsAboveBackground, "the flusher to write what waits");
+    }
+
     /// <remarks>WB-12.</remarks>
     [Fact]
     public async Task Large_writes_are_limited_by_their_bytes()
