@@ -153,10 +153,17 @@ internal sealed class ThreadIoEngine : IIoEngine
             return;
         }
 
-        // One that leaves while it is waited for may have had another take its place.
-        while (RunningThread() is { } thread)
+        // One that leaves while it is waited for may have had another take its place, or be looking for one still.
+        while (TryFindUnfinished(out Thread? thread))
         {
-            thread.Join();
+            if (thread is null)
+            {
+                Thread.Sleep(1);
+            }
+            else
+            {
+                thread.Join();
+            }
         }
     }
 
@@ -167,14 +174,9 @@ internal sealed class ThreadIoEngine : IIoEngine
     private bool TryStartThread()
     {
         Thread thread = new(Run) { IsBackground = true, Name = $"StorageCache I/O {_threadCount + 1}" };
-        try
+        if (!ScarceThread.TryStart(thread))
         {
-            // Unsafe: the threads must not carry the execution context of whoever happened to need them first.
-            thread.UnsafeStart();
-        }
-        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
-        {
-            // The process is out of threads. Those that run will come to what is queued; the next request may have more luck.
+            // Those that run will come to what is queued; the next request may have more luck.
             return false;
         }
 
@@ -195,12 +197,7 @@ internal sealed class ThreadIoEngine : IIoEngine
             }
         }
 
-        while (!IsQueueLookedAfter())
-        {
-            // The process is out of threads. Whoever is about to block stands in a wait list by now, and must not fail here: what he
-            // waits for would be given to nobody. So he waits for a thread first.
-            Thread.Sleep(1);
-        }
+        ScarceThread.WaitUntil(IsQueueLookedAfter);
     }
 
     /// <summary>Whether some thread is going to come to what is queued; starts one if not.</summary>
@@ -218,19 +215,18 @@ internal sealed class ThreadIoEngine : IIoEngine
         }
     }
 
-    private Thread? RunningThread()
+    /// <summary>Whether requests are queued or run: then the thread to wait for, or null if none has been found for them yet.</summary>
+    private bool TryFindUnfinished(out Thread? running)
     {
         lock (_gate)
         {
+            running = null;
             foreach (Thread thread in _threads.AsSpan(0, _threadCount))
             {
-                if (thread.IsAlive)
-                {
-                    return thread;
-                }
+                running = thread.IsAlive ? thread : running;
             }
 
-            return null;
+            return running is not null || !_queue.IsEmpty;
         }
     }
 

@@ -278,21 +278,10 @@ public sealed class RingIoEngineTests : IDisposable
         Mapping mapping = await cache.OpenAsync(path);
         for (int i = 0; i < 60; i++)
         {
-            await BlockInContinuationAsync(mapping, i * 4).InTime();
+            await BlockingContinuation.RunAsync(mapping, i * 4).InTime();
         }
 
         await mapping.CloseAsync();
-    }
-
-    private static async Task BlockInContinuationAsync(Mapping mapping, long page)
-    {
-        // Goes on where the read completed: in the loop.
-        (await mapping.ReadAsync(page).ConfigureAwait(false)).Dispose();
-
-        // Submitted when the loop comes by, which it does not while this waits for it.
-        ValueTask<PageReadLease> pending = mapping.ReadAsync(page + 1);
-        mapping.Read(page + 1).Dispose();
-        (await pending.ConfigureAwait(false)).Dispose();
     }
 
     private FileBlockDevice NewFile(IIoEngine engine, int pages)

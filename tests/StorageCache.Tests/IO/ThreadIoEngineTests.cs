@@ -213,21 +213,10 @@ public class ThreadIoEngineTests
         Mapping mapping = await cache.OpenAsync(path, new MappingOptions { AccessPattern = AccessPattern.Random });
         for (int i = 0; i < 30; i++)
         {
-            Task[] readers = [.. Enumerable.Range(0, 4).Select(reader => BlockInContinuationAsync(mapping, ((i * 4) + reader) * 2))];
+            Task[] readers = [.. Enumerable.Range(0, 4).Select(reader => BlockingContinuation.RunAsync(mapping, ((i * 4) + reader) * 2))];
             await Task.WhenAll(readers).InTime();
         }
 
         await mapping.CloseAsync();
-    }
-
-    private static async Task BlockInContinuationAsync(Mapping mapping, long page)
-    {
-        // Goes on where the read completed: on one of the engine's threads.
-        (await mapping.ReadAsync(page).ConfigureAwait(false)).Dispose();
-
-        // Queued, and perhaps for nobody but the thread that waits for it.
-        ValueTask<PageReadLease> pending = mapping.ReadAsync(page + 1);
-        mapping.Read(page + 1).Dispose();
-        (await pending.ConfigureAwait(false)).Dispose();
     }
 }

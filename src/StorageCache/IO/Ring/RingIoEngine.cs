@@ -101,11 +101,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
         _freeCount = depth;
         _threads = new ThreadIoEngine(maximumThreads);
         _loop = MakeLoop();
-        try
-        {
-            _loop.UnsafeStart();
-        }
-        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+        if (!ScarceThread.TryStart(_loop))
         {
             NativeMethods.RingDestroy(_ring);
             throw new IoEngineUnavailableException(IoEngine.IoUring, "No thread could be started.");
@@ -273,12 +269,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
     {
         System.Diagnostics.Debug.Assert(s_loopHere == this, "only the loop's own thread hands it over");
         s_loopHere = null;
-        while (!TryStartLoop())
-        {
-            // The process is out of threads. Whoever is about to block stands in a wait list by now, and must not fail here: what he
-            // waits for would be given to nobody. So he waits for a thread first.
-            Thread.Sleep(1);
-        }
+        ScarceThread.WaitUntil(TryStartLoop);
     }
 
     private bool TryStartLoop()
@@ -288,11 +279,7 @@ internal sealed unsafe partial class RingIoEngine : IIoEngine, IPluggable
         // Under the gate, so that Dispose never sees a thread that cannot be joined.
         lock (_gate)
         {
-            try
-            {
-                loop.UnsafeStart();
-            }
-            catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
+            if (!ScarceThread.TryStart(loop))
             {
                 return false;
             }

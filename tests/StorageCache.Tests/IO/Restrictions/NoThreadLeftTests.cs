@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -35,7 +36,7 @@ public partial class NoThreadLeftTests
         }
 
         // Stays on this thread: there may be no other.
-        Task reading = BlockInContinuationAsync(mapping);
+        Task reading = BlockingContinuation.RunAsync(mapping, 1);
         if (isLimited)
         {
             Wait.Until(() => cache.Core.Waiters.InUse == 2 || reading.IsCompleted, "the continuation to block");
@@ -54,13 +55,53 @@ public partial class NoThreadLeftTests
         await mapping.CloseAsync().InTime();
     }
 
-    private static async Task BlockInContinuationAsync(Mapping mapping)
+    [Fact]
+    public Task Disposal_waits_for_what_is_queued_while_no_thread_is_to_be_had_for_it_I_O_12() =>
+        new RestrictedProcess().OfAnotherUser().With(LimitVariable, nameof(IoEngine.Threads))
+            .RunAsync(typeof(NoThreadLeftTests), nameof(An_engine_is_disposed_of_when_what_is_queued_has_run));
+
+    /// <summary>With the variable, while the last thread has left and none can be started for what it leaves behind.</summary>
+    [Fact]
+    public void An_engine_is_disposed_of_when_what_is_queued_has_run()
     {
-        // Goes on on the engine's one thread, and waits there for what only that thread brings.
-        (await mapping.ReadAsync(1).ConfigureAwait(false)).Dispose();
-        ValueTask<PageReadLease> pending = mapping.ReadAsync(2);
-        mapping.Read(2).Dispose();
-        (await pending.ConfigureAwait(false)).Dispose();
+        bool isLimited = Environment.GetEnvironmentVariable(LimitVariable) is not null;
+        using ThreadIoEngine engine = new(maximumThreads: 1);
+        MemoryBlockDevice device = new("memory", 8 * TestRequest.PageSize);
+        using TestRequest first = TestRequest.Read(0, 1);
+        using TestRequest second = TestRequest.Read(0, 1);
+        using ManualResetEventSlim limited = new();
+        first.WhenCompleted = () =>
+        {
+            engine.Submit(second, device);
+            if (isLimited)
+            {
+                LimitThreads(0);
+            }
+
+            limited.Set();
+            ThreadIoEngine.LeaveHere();
+        };
+        Thread lifting = new(() =>
+        {
+            limited.Wait();
+            for (int i = 0; i < 100; i++)
+            {
+                // The disposal has begun by then. Should it take longer, the test proves nothing, and passes.
+                Thread.Sleep(1);
+            }
+
+            if (isLimited)
+            {
+                LimitThreads(ulong.MaxValue);
+            }
+        });
+        lifting.Start();
+        engine.Submit(first, device);
+        limited.Wait();
+        Wait.Until(() => engine.ThreadCount == 0 || second.Completions > 0, "the only thread to leave");
+        engine.Dispose();
+        Assert.Equal(1, second.Completions);
+        lifting.Join();
     }
 
     private static unsafe void LimitThreads(ulong most)
