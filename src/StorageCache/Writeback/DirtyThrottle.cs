@@ -124,7 +124,7 @@ internal sealed class DirtyThrottle : IDisposable
             // ticket tells.
             long until = _time.GetTimestamp() + (long)(pause.TotalSeconds * _time.TimestampFrequency);
             _paused.Add((waiter, waiter.Arm(until), until));
-            SetTimer(waiter);
+            SetTimer(isAwaited: !waiter.IsBlocking);
         }
 
         return true;
@@ -153,12 +153,13 @@ internal sealed class DirtyThrottle : IDisposable
     }
 
     /// <summary>
-    /// Has the timer fire in time for a waiter, unless it is to fire sooner anyhow. A thread that blocks keeps the time itself; for its
-    /// sake the list is only to be looked through now and then. The lock is held.
+    /// Has the timer fire in time for those who are paused, unless it is to fire sooner anyhow. A thread that blocks keeps the time itself;
+    /// for its sake the list is only to be looked through now and then. The lock is held.
     /// </summary>
-    private void SetTimer(PageWaiter waiter)
+    /// <param name="isAwaited">Whether a pause is awaited, and not blocked for.</param>
+    private void SetTimer(bool isAwaited)
     {
-        TimeSpan after = waiter.IsBlocking ? s_longestPause : s_tick;
+        TimeSpan after = isAwaited ? s_tick : s_longestPause;
         long due = _time.GetTimestamp() + (long)(after.TotalSeconds * _time.TimestampFrequency);
         if (due < _nextTick)
         {
@@ -187,12 +188,9 @@ internal sealed class DirtyThrottle : IDisposable
                 }
             }
 
-            if (!_isDisposed)
+            if (_paused.Count > 0 && !_isDisposed)
             {
-                foreach ((PageWaiter waiter, _, _) in _paused)
-                {
-                    SetTimer(waiter);
-                }
+                SetTimer(isAwaited: _paused.Exists(static pause => !pause.Waiter.IsBlocking));
             }
         }
 
