@@ -63,7 +63,7 @@ internal static class DeviceBoundary
         }
         catch (Exception error) when (error is not IOException)
         {
-            throw new BlockIOException($"Cannot set the length to {length} bytes of '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+            throw Failure($"set the length to {length} bytes of", device, error);
         }
 
         ValueTask Begin()
@@ -71,6 +71,50 @@ internal static class DeviceBoundary
             using OwnThread.Absence absence = OwnThread.Leave();
             using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
             return device.SetLengthAsync(length, CancellationToken.None);
+        }
+    }
+
+    /// <summary><see cref="IExtentDevice.GetExtentsAsync"/>.</summary>
+    /// <exception cref="IOException">The device fails.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static async Task<Extent[]> GetExtentsAsync(IExtentDevice device, long offset, long length, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Begin().ConfigureAwait(true);
+        }
+        catch (Exception error) when (error is not IOException && !IsCancellation(error, cancellationToken))
+        {
+            throw Failure("get the extents of", device, error);
+        }
+
+        ValueTask<Extent[]> Begin()
+        {
+            using OwnThread.Absence absence = OwnThread.Leave();
+            using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
+            return device.GetExtentsAsync(offset, length, cancellationToken);
+        }
+    }
+
+    /// <summary><see cref="IExtentDevice.CloneFromAsync"/>.</summary>
+    /// <exception cref="IOException">The device refuses or fails.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static async Task<CloneOutcome> CloneFromAsync(IExtentDevice device, FileBlockDevice source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Begin().ConfigureAwait(true);
+        }
+        catch (Exception error) when (error is not IOException && !IsCancellation(error, cancellationToken))
+        {
+            throw Failure($"clone '{source.Name}' to", device, error);
+        }
+
+        ValueTask<CloneOutcome> Begin()
+        {
+            using OwnThread.Absence absence = OwnThread.Leave();
+            using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
+            return device.CloneFromAsync(source, cancellationToken);
         }
     }
 
@@ -85,7 +129,7 @@ internal static class DeviceBoundary
         }
         catch (Exception error) when (error is not IOException)
         {
-            throw new BlockIOException($"Cannot get the length of '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+            throw Failure("get the length of", device, error);
         }
 
         return length >= 0 ? length : throw new BlockIOException($"'{NameOf(device)}' says that its length is {length} bytes.", Errno.EIO);
@@ -94,6 +138,12 @@ internal static class DeviceBoundary
     /// <summary>What a transfer fails with whose device threw.</summary>
     public static IOException Wrap(BlockRequest request, IBlockDevice device, Exception error) => error as IOException
         ?? BlockIOException.ForTransfer(request.Operation, NameOf(device), request.Offset, request.ByteCount, error, Describe(error));
+
+    private static BlockIOException Failure(string what, IBlockDevice device, Exception error) =>
+        new($"Cannot {what} '{NameOf(device)}': {Describe(error)}.", Errno.EIO, error);
+
+    private static bool IsCancellation(Exception error, CancellationToken cancellationToken) =>
+        error is OperationCanceledException && cancellationToken.IsCancellationRequested;
 
     private static string Describe(Exception error) => $"the device threw {error.GetType().Name} ({error.Message.TrimEnd('.')})";
 

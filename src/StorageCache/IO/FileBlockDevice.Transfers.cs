@@ -37,7 +37,7 @@ internal sealed partial class FileBlockDevice
         {
             error = request switch
             {
-                SetLengthRequest change => SetLength(change.Length),
+                FileTask task => task.Run(),
                 { Operation: BlockOperation.Read } => Read(request, out transferred),
                 { Operation: BlockOperation.Write } => Write(request, out transferred),
                 _ => Flush(),
@@ -101,13 +101,13 @@ internal sealed partial class FileBlockDevice
         return errno == 0 ? null : BlockIOException.ForTransfer(BlockOperation.Flush, Name, 0, 0, errno);
     }
 
-    private BlockIOException? SetLength(long length)
+    private BlockIOException? SetLength(long length, string what)
     {
         // The kernel says "invalid argument" to both; say what is meant.
         if (IsReadOnly || _isBlockDevice)
         {
             string cause = IsReadOnly ? "the file was opened read-only" : "a block device has a fixed length";
-            return new BlockIOException($"Cannot set the length to {length} bytes of '{Name}': {cause}.", IsReadOnly ? Errno.EBADF : Errno.EINVAL);
+            return new BlockIOException($"Cannot {what} '{Name}': {cause}.", IsReadOnly ? Errno.EBADF : Errno.EINVAL);
         }
 
         int errno;
@@ -117,7 +117,7 @@ internal sealed partial class FileBlockDevice
         }
         while (errno == Errno.EINTR);
 
-        return errno == 0 ? null : BlockIOException.For($"set the length to {length} bytes of", Name, errno);
+        return errno == 0 ? null : BlockIOException.For(what, Name, errno);
     }
 
     private BlockIOException TransferFailure(BlockRequest request, int transferred, int errno) => BlockIOException.ForTransfer(

@@ -12,7 +12,7 @@ namespace StorageCache.IO;
 /// buffered one (I/O-6); see <c>FileBlockDevice.Transfers.cs</c> for why the two agree.
 /// </para>
 /// </remarks>
-internal sealed partial class FileBlockDevice : IPluggableDevice
+internal sealed partial class FileBlockDevice : IPluggableDevice, IExtentDevice
 {
     /// <summary>Runs what <see cref="Submit"/> is given; shared with other devices.</summary>
     private readonly IIoEngine _engine;
@@ -37,6 +37,7 @@ internal sealed partial class FileBlockDevice : IPluggableDevice
         IsDirect = directAlignment > 0;
         Alignment = Math.Max(directAlignment, 1);
         Identity = IdentityOf(status);
+        ExtentSpace = IO.ExtentSpace.Of(file, status);
         _isBlockDevice = status.IsBlockDevice;
         _file = file;
         _engine = engine;
@@ -89,9 +90,8 @@ internal sealed partial class FileBlockDevice : IPluggableDevice
             return ValueTask.FromCanceled(cancellationToken);
         }
 
-        SetLengthRequest request = new(length);
-        Submit(request);
-        return new ValueTask(request.Task);
+        string what = $"set the length to {length} bytes of";
+        return new ValueTask(RunAsync(new FileTask(what, () => SetLength(length, what))));
     }
 
     /// <summary>Keeps other processes, and other opens in this one, from locking the file until this device is closed (I/O-9).</summary>
@@ -144,5 +144,12 @@ internal sealed partial class FileBlockDevice : IPluggableDevice
     {
         Close();
         return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Has one of the engine's threads do something that may take the kernel long.</summary>
+    private Task RunAsync(FileTask task)
+    {
+        Submit(task);
+        return task.Task;
     }
 }

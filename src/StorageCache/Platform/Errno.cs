@@ -17,8 +17,12 @@ internal static class Errno
     public const int EEXIST = 17;
     public const int EISDIR = 21;
     public const int EBUSY = 16;
+    public const int EXDEV = 18;
     public const int EINVAL = 22;
+    public const int ENOTTY = 25;
+    public const int EFBIG = 27;
     public const int ENOSYS = 38;
+    public const int EBADR = 53;
     public const int ETIME = 62;
     public const int ENOSPC = 28;
     public const int EOPNOTSUPP = 95;

@@ -27,6 +27,16 @@ internal static partial class LibC
 
     public const long TMPFS_MAGIC = 0x01021994;
     public const long RAMFS_MAGIC = 0x858458f6;
+    public const long XFS_SUPER_MAGIC = 0x58465342;
+    public const long BTRFS_SUPER_MAGIC = 0x9123683e;
+
+    public const nuint FS_IOC_FIEMAP = 0xc020660b;
+    public const nuint FICLONE = 0x40049409;
+    public const nuint FS_IOC_FSGETXATTR = 0x801c581f;
+    public const nuint BTRFS_IOC_FS_INFO = 0x8400941f;
+
+    public const uint FIEMAP_FLAG_SYNC = 0x1;
+    public const uint FS_XFLAG_REALTIME = 0x1;
 
     public const int PROT_NONE = 0;
     public const int PROT_READ = 1;

@@ -7,7 +7,7 @@ namespace StorageCache.Platform;
 /// <remarks>
 /// A failed call leaves its error in <see cref="Errno.Last"/>. No call allocates managed memory when it succeeds.
 /// <c>off_t</c> has 64 bits on the architectures that <see cref="LinuxOnly"/> admits, so no <c>64</c> variants are needed;
-/// on both of them a variadic function takes its arguments as a plain one does, so <see cref="open"/> and <see cref="fcntl"/> are declared plainly.
+/// on both of them a variadic function takes its arguments as a plain one does, so <see cref="open"/>, <see cref="fcntl"/> and <c>ioctl</c> are declared plainly.
 /// A descriptor passed as <see cref="SafeFileHandle"/> cannot be closed, and its number reused, while the call runs.
 /// </remarks>
 internal static unsafe partial class LibC
@@ -20,6 +20,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int fcntl(SafeFileHandle file, int command, int argument);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(SafeFileHandle file, nuint request, void* argument);
+
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int ioctl(SafeFileHandle file, nuint request, SafeFileHandle argument);
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int flock(SafeFileHandle file, int operation);

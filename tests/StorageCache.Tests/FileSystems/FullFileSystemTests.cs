@@ -28,7 +28,7 @@ public sealed class FullFileSystemTests
         byte[] expected = BlockDeviceTests.Pattern(OldPages * Page, 1);
         await File.WriteAllBytesAsync(path, expected);
         string ballast = Path.Combine(mounted.Path, "ballast");
-        FillUp(mounted.Path, ballast);
+        mounted.FillUp(ballast);
         await using PageCache cache = NewCache(engine);
         Mapping mapping = await cache.OpenAsync(path);
 
@@ -87,7 +87,7 @@ public sealed class FullFileSystemTests
         await File.WriteAllBytesAsync(other, old);
         await File.WriteAllBytesAsync(Path.Combine(mounted.Path, "file"), []);
         string ballast = Path.Combine(mounted.Path, "ballast");
-        FillUp(mounted.Path, ballast);
+        mounted.FillUp(ballast);
         await using PageCache cache = NewCache(engine, CacheCore.LeastMemory(Page));
         Mapping mapping = await cache.OpenAsync(Path.Combine(mounted.Path, "file"));
         Mapping reads = await cache.OpenAsync(other);
@@ -135,40 +135,6 @@ public sealed class FullFileSystemTests
             ReadOnlySpan<byte> model = expected.AsSpan(page * Page, Math.Min(Page, expected.Length - (page * Page)));
             Assert.True(lease.Span[..model.Length].SequenceEqual(model), $"page {page}");
             Assert.True(lease.Span[model.Length..].IndexOfAnyExcept((byte)0) < 0, $"page {page} beyond the end");
-        }
-    }
-
-    /// <summary>Leaves no room on a file system.</summary>
-    private static void FillUp(string directory, string ballast)
-    {
-        Assert.Null(MountedFileSystem.TryRun("sync", "--file-system", directory));
-        long most = new DriveInfo(directory).TotalFreeSpace;
-        for (long size = most; size > Page; size -= Math.Max(size / 16, Page))
-        {
-            // The greater part at once.
-            if (MountedFileSystem.TryRun("fallocate", "--length", $"{size}", ballast) is null)
-            {
-                break;
-            }
-        }
-
-        byte[] block = new byte[Page];
-        using FileStream file = new(ballast, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        file.Seek(0, SeekOrigin.End);
-        while (true)
-        {
-            try
-            {
-                file.Write(block);
-                if (file.Position % (64 * Page) == 0)
-                {
-                    file.Flush(flushToDisk: true);
-                }
-            }
-            catch (IOException)
-            {
-                return;
-            }
         }
     }
 }

@@ -43,6 +43,53 @@ internal sealed class MountedFileSystem : IDisposable
     public static MountedFileSystem On(string device, string type, params string[] makeOptions) =>
         Create(mounted => TryRun($"mkfs.{type}", ["-q", .. makeOptions, device]) ?? mounted.MountFirst(type, "defaults", device));
 
+    /// <summary>A copy of this file system, block by block, as a snapshot of its disk would be; mounted beside it.</summary>
+    /// <param name="type">As it was made.</param>
+    /// <param name="mountOptions">For <c>mount -o</c>.</param>
+    public MountedFileSystem Copy(string type, string mountOptions = "loop") => Create(mounted =>
+    {
+        string image = mounted._directory.File("image");
+        return TryRun("sync", "--file-system", Path)
+            ?? TryRun("cp", "--sparse=always", _directory.File("image"), image)
+            ?? mounted.MountFirst(type, mountOptions, image);
+    });
+
+    /// <summary>Leaves no room for data.</summary>
+    /// <param name="ballast">A file in it, to be deleted to make room again.</param>
+    public void FillUp(string ballast)
+    {
+        const int Block = 4096;
+        Assert.Null(TryRun("sync", "--file-system", Path));
+        long most = new DriveInfo(Path).TotalFreeSpace;
+        for (long size = most; size > Block; size -= Math.Max(size / 16, Block))
+        {
+            // The greater part at once.
+            if (TryRun("fallocate", "--length", $"{size}", ballast) is null)
+            {
+                break;
+            }
+        }
+
+        byte[] block = new byte[Block];
+        using FileStream file = new(ballast, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        file.Seek(0, SeekOrigin.End);
+        while (true)
+        {
+            try
+            {
+                file.Write(block);
+                if (file.Position % (64 * Block) == 0)
+                {
+                    file.Flush(flushToDisk: true);
+                }
+            }
+            catch (IOException)
+            {
+                return;
+            }
+        }
+    }
+
     /// <summary>Unmounts and mounts: nothing is there afterwards but what is on the disk.</summary>
     /// <remarks>
     /// A file that was closed may be held for a moment: by a ring after its last completion, or by a process that another test has just

@@ -60,6 +60,9 @@ public class OwnThreadTests
         OwnThread own = new("own");
         own.Start();
         ContextDevice device = new();
+        using ScratchDirectory directory = new();
+        using IIoEngine engine = TestEngines.Create(threads: 1);
+        FileBlockDevice file = FileBlockDevice.Open(directory.File("file"), FileOpenMode.CreateNew, isReadOnly: false, 4096, engine);
         await own.Run(async () =>
         {
             using TestRequest request = TestRequest.Flush();
@@ -70,8 +73,13 @@ public class OwnThreadTests
             Assert.Same(own, SynchronizationContext.Current);
             await DeviceBoundary.SetLengthAsync(device, 1).ConfigureAwait(true);
             Assert.Same(own, SynchronizationContext.Current);
+            await DeviceBoundary.GetExtentsAsync(device, 0, 1, default).ConfigureAwait(true);
+            Assert.Same(own, SynchronizationContext.Current);
+            await DeviceBoundary.CloneFromAsync(device, file, default).ConfigureAwait(true);
+            Assert.Same(own, SynchronizationContext.Current);
         }).InTime();
-        Assert.Equal(3, device.Seen.Count);
+        file.Close();
+        Assert.Equal(5, device.Seen.Count);
         Assert.All(device.Seen, Assert.Null);
         own.Stop();
     }
@@ -99,7 +107,7 @@ public class OwnThreadTests
     }
 
     /// <summary>Notes the context in which it is called.</summary>
-    private sealed class ContextDevice : IBlockDevice
+    private sealed class ContextDevice : IExtentDevice
     {
         public List<SynchronizationContext?> Seen { get; } = [];
 
@@ -110,6 +118,8 @@ public class OwnThreadTests
         public long Length => 0;
 
         public bool IsReadOnly => false;
+
+        public ExtentSpace? ExtentSpace => null;
 
         public void Submit(BlockRequest request)
         {
@@ -123,6 +133,18 @@ public class OwnThreadTests
         {
             Seen.Add(SynchronizationContext.Current);
             return ValueTask.CompletedTask;
+        }
+
+        public ValueTask<Extent[]> GetExtentsAsync(long offset, long length, CancellationToken cancellationToken)
+        {
+            Seen.Add(SynchronizationContext.Current);
+            return ValueTask.FromResult<Extent[]>([]);
+        }
+
+        public ValueTask<CloneOutcome> CloneFromAsync(FileBlockDevice source, CancellationToken cancellationToken)
+        {
+            Seen.Add(SynchronizationContext.Current);
+            return default;
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
