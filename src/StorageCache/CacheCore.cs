@@ -9,6 +9,7 @@ using StorageCache.Platform;
 using StorageCache.Protection;
 using StorageCache.ReadAhead;
 using StorageCache.Replacement;
+using StorageCache.Sharing;
 using StorageCache.Waiting;
 using StorageCache.Writeback;
 
@@ -29,6 +30,11 @@ internal sealed unsafe class CacheCore
     /// <summary>What making way for one page can take at most at once: a leaf, and the nodes that it hangs in. Bytes.</summary>
     private const int RoomForMetadata = PageTableMemory.LeafBytes + (2 * PageTableMemory.NodeBytes);
     private const long HugePagesFrom = 64L << 20;
+
+    /// <summary>A quarter of the memory may go to heads of pages that have a frame together with others. Bytes.</summary>
+    private const int BytesPerFurtherHead = 4 * BufferHead.SizeInBytes;
+
+    private const long MostHeads = 1L << 31;
 
     private readonly Lock _mappingLock = new();
     private Mapping?[] _mappings = new Mapping?[8];
@@ -53,7 +59,7 @@ internal sealed unsafe class CacheCore
         uint maximumFrames = (uint)Math.Min(MostFrames, maximum / PageSize);
         Budget = new MemoryBudget(options.MemoryLimit);
         Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages);
-        Heads = new HeadSlab((uint)(maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast), hugePages);
+        Heads = new HeadSlab((uint)Math.Min(MostHeads, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast + (maximum / BytesPerFurtherHead)), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
         Resumptions = new PooledResumption();
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
@@ -65,6 +71,7 @@ internal sealed unsafe class CacheCore
         Counters = new CacheCounters();
         Hits = new HitCounters();
         Protection = new FrameProtection(this);
+        Sharing = new FrameSharing(this, PageHasher.CreateKeyed());
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);
         WriteBack = new WriteBackEngine(this, engine.Places);
@@ -126,6 +133,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Write protection.</summary>
     public FrameProtection Protection { get; }
+
+    /// <summary>Frames that several pages have together.</summary>
+    public FrameSharing Sharing { get; }
 
     /// <summary>Eviction.</summary>
     public IReclaimer Reclaimer { get; }

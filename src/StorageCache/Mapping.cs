@@ -4,6 +4,7 @@ using StorageCache.Buffers;
 using StorageCache.Diagnostics;
 using StorageCache.IO;
 using StorageCache.Mappings;
+using StorageCache.Sharing;
 using StorageCache.Writeback;
 
 namespace StorageCache;
@@ -39,7 +40,7 @@ public sealed partial class Mapping : IAsyncDisposable
     private long _residentPages;
     private volatile MappingState _state;
 
-    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice)
+    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, MappingSharing? sharing, bool isReadOnly, bool ownsDevice)
     {
         _core = core;
         _number = number;
@@ -56,6 +57,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _ownsDevice = ownsDevice;
         Device = device;
         Identity = identity;
+        Sharing = sharing;
         IsReadOnly = isReadOnly;
         PageSize = core.PageSize;
         Path = device.Name;

@@ -18,6 +18,15 @@ public sealed class MappingOptions
     /// </summary>
     public bool Exclusive { get; init; } = true;
 
+    /// <summary>
+    /// With which other mappings frames may be shared: those of the same domain. Default: <see cref="SharingDomain.Default"/>, which shares
+    /// extents and no content.
+    /// </summary>
+    public SharingDomain SharingDomain { get; init; } = SharingDomain.Default;
+
+    /// <summary>Whether the mapping shares frames with others at all. Default: true.</summary>
+    public bool Shares { get; init; } = true;
+
     /// <summary>Checks an access pattern.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
     internal static AccessPattern Check(AccessPattern value, string name) => Enum.IsDefined(value)

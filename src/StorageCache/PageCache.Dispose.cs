@@ -110,6 +110,7 @@ public sealed partial class PageCache
 
     private void StopThreads()
     {
+        _core.Sharing.Scanner.Stop();
         _core.WriteBack.Stop();
         _core.Reclaimer.Stop();
         _engine.Dispose();

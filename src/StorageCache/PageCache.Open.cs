@@ -1,5 +1,6 @@
 using Nito.AsyncEx;
 using StorageCache.IO;
+using StorageCache.Sharing;
 
 namespace StorageCache;
 
@@ -77,7 +78,7 @@ public sealed partial class PageCache
                     throw Throw.MakeLocked(device.Name);
                 }
 
-                Mapping mapping = Register(device, device.Identity, options.ReadOnly, ownsDevice: true, options.AccessPattern);
+                Mapping mapping = Register(device, device.Identity, options, options.ReadOnly, ownsDevice: true);
                 _files.Add(device.Identity, mapping);
                 return (mapping, null);
             }
@@ -117,7 +118,7 @@ public sealed partial class PageCache
                 ThrowIfDisposed();
                 if (!_devices.TryGetValue(device, out Mapping? open))
                 {
-                    Mapping mapping = Register(device, identity: null, options.ReadOnly || device.IsReadOnly, ownsDevice: false, options.AccessPattern);
+                    Mapping mapping = Register(device, identity: null, options, options.ReadOnly || device.IsReadOnly, ownsDevice: false);
                     _devices.Add(device, mapping);
                     return mapping;
                 }
@@ -230,11 +231,14 @@ public sealed partial class PageCache
         return FileBlockDevice.Open(path, mode, options.ReadOnly, PageSize, _engine);
     }
 
-    private Mapping Register(IBlockDevice device, FileIdentity? identity, bool isReadOnly, bool ownsDevice, AccessPattern pattern)
+    private Mapping Register(IBlockDevice device, FileIdentity? identity, MappingOptions options, bool isReadOnly, bool ownsDevice)
     {
-        int number = _core.Register(number => new Mapping(_core, number, device, identity, isReadOnly, ownsDevice));
+        // Extents say nothing of a file that others may write.
+        bool hasExtents = options.Exclusive && device is IExtentDevice { ExtentSpace: not null };
+        MappingSharing? sharing = options.Shares ? _core.Sharing.JoinDomain(options.SharingDomain, hasExtents) : null;
+        int number = _core.Register(number => new Mapping(_core, number, device, identity, sharing, isReadOnly, ownsDevice));
         Mapping mapping = _core.MappingAt(number)!;
-        mapping.AccessPattern = pattern;
+        mapping.AccessPattern = options.AccessPattern;
         mapping.AddOpen();
         return mapping;
     }

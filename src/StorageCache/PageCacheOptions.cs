@@ -110,6 +110,15 @@ public sealed class PageCacheOptions
     /// </summary>
     public bool RegisterMemory { get; init; }
 
+    /// <summary>
+    /// How many pages a second the background scan for equal pages looks at, 0 (no scan) to 10,000,000. It runs if a mapping's
+    /// <see cref="SharingDomain.SharesContent"/>, and takes no more than <see cref="ScanCpuShare"/>. Default: 20,000.
+    /// </summary>
+    public int ScanPagesPerSecond { get; init; } = 20_000;
+
+    /// <summary>The part of one core that the background scan for equal pages takes at most, 0.001 to 1. Default: 0.05.</summary>
+    public double ScanCpuShare { get; init; } = 0.05;
+
     /// <summary>The clock for time-outs and intervals. Default: <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
@@ -136,6 +145,8 @@ public sealed class PageCacheOptions
         Check(DirtyLimitRatio >= DirtyBackgroundRatio && DirtyLimitRatio <= 0.95, nameof(DirtyLimitRatio), DirtyLimitRatio, $"DirtyBackgroundRatio ({DirtyBackgroundRatio}) to 0.95");
         Check(WriteBackDepth is >= 1 and <= 4096, nameof(WriteBackDepth), WriteBackDepth, "1 to 4096 writes");
         Check(WriteBackInterval >= TimeSpan.FromMilliseconds(1) && WriteBackInterval <= TimeSpan.FromHours(1), nameof(WriteBackInterval), WriteBackInterval, "1 millisecond to 1 hour");
+        Check(ScanPagesPerSecond is >= 0 and <= 10_000_000, nameof(ScanPagesPerSecond), ScanPagesPerSecond, "0 to 10000000 pages a second");
+        Check(ScanCpuShare is >= 0.001 and <= 1, nameof(ScanCpuShare), ScanCpuShare, "0.001 to 1");
         ArgumentNullException.ThrowIfNull(TimeProvider, $"{nameof(PageCacheOptions)}.{nameof(TimeProvider)}");
     }
 

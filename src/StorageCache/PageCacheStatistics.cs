@@ -60,8 +60,32 @@ public readonly record struct PageCacheStatistics
     /// <summary>How often a writer was paused because too many pages were dirty.</summary>
     public long ThrottledWrites { get; init; }
 
-    /// <summary>How often a writer broke away from a protected frame onto a copy.</summary>
+    /// <summary>How often a writer broke away from a protected frame onto a copy, for whatever reason.</summary>
     public long Breaks { get; init; }
+
+    /// <summary>How often a writer found that nobody relied on a protected frame any more, and wrote it without a copy.</summary>
+    public long ProtectionsLifted { get; init; }
+
+    /// <summary>Frames that two pages or more have now.</summary>
+    public long SharedFrames { get; init; }
+
+    /// <summary>Bytes of memory that the pages in memory would take more now if each had a frame of its own, less the metadata of sharing.</summary>
+    public long BytesSaved { get; init; }
+
+    /// <summary>Misses and pages read ahead that took no read, because a page with the same place on the device was in memory.</summary>
+    public long ReadsAvoided { get; init; }
+
+    /// <summary>Pages that were hashed for sharing by content.</summary>
+    public long PagesHashed { get; init; }
+
+    /// <summary>Processor time that the hashing of pages as they were read has taken.</summary>
+    public TimeSpan HashTime { get; init; }
+
+    /// <summary>Pages that the background scan for equal pages has looked at.</summary>
+    public long PagesScanned { get; init; }
+
+    /// <summary>Processor time of the background scan.</summary>
+    public TimeSpan ScanTime { get; init; }
 
     /// <summary>Read requests that failed.</summary>
     public long ReadErrors { get; init; }
@@ -98,4 +122,16 @@ public readonly record struct PageCacheStatistics
     /// and goes on without for the rest.
     /// </summary>
     public bool IsRegistrationRefused { get; init; }
+
+    /// <summary><see cref="Breaks"/> for each reason, in the order of <see cref="ProtectionReason"/>.</summary>
+    internal long[]? BreaksByReason { get; init; }
+
+    /// <summary>Refusals, in the order of <see cref="ProtectionRefusal"/>.</summary>
+    internal long[]? RefusalsByReason { get; init; }
+
+    /// <summary>How often a writer broke away for a reason.</summary>
+    public long BreaksOf(ProtectionReason reason) => BreaksByReason is { } breaks && (uint)reason < (uint)breaks.Length ? breaks[(int)reason] : 0;
+
+    /// <summary>How often a page was not protected, or its frame not shared, for a reason.</summary>
+    public long RefusalsOf(ProtectionRefusal refusal) => RefusalsByReason is { } refusals && (uint)refusal < (uint)refusals.Length ? refusals[(int)refusal] : 0;
 }

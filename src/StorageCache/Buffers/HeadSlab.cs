@@ -12,6 +12,7 @@ internal sealed unsafe class HeadSlab
     private readonly BufferHead* _heads;
     private int _inUse;
     private int _capacity;
+    private int _further;
 
     /// <summary>Whether there was no memory for the last head that none could be used again for.</summary>
     private bool _isStunted;
@@ -21,25 +22,35 @@ internal sealed unsafe class HeadSlab
     public HeadSlab(uint maximum, bool hugePages)
     {
         int linkOffset = (int)Marshal.OffsetOf<BufferHead>(nameof(BufferHead.NextFree));
+        Maximum = maximum;
         _slab = new NativeSlab(maximum, BufferHead.SizeInBytes, linkOffset, hugePages);
         _heads = (BufferHead*)_slab.Base;
     }
 
-    /// <summary>How many heads may be in use at once; moves with the memory limit.</summary>
+    /// <summary>How many heads may be in use at once beside those of further owners; moves with the memory limit.</summary>
     public int Capacity
     {
         get => Volatile.Read(ref _capacity);
         set => Volatile.Write(ref _capacity, value);
     }
 
+    /// <summary>How many of the heads in use own a frame that has another owner before them.</summary>
+    public int Further => Volatile.Read(ref _further);
+
+    /// <summary>The most heads that may be in use at once.</summary>
+    public int Limit => Capacity + Further;
+
+    /// <summary>The most heads there can ever be.</summary>
+    public uint Maximum { get; }
+
     /// <summary>How many heads are in use.</summary>
     public int InUse => Volatile.Read(ref _inUse);
 
     /// <summary>
-    /// Whether a head is likely to be had: fewer than <see cref="Capacity"/> are in use, and one is free or there has been memory for
+    /// Whether a head is likely to be had: fewer than <see cref="Limit"/> are in use, and one is free or there has been memory for
     /// the last one that was wanted.
     /// </summary>
-    public bool HasRoom => InUse < Capacity && (_slab.HasFree || !Volatile.Read(ref _isStunted));
+    public bool HasRoom => InUse < Limit && (_slab.HasFree || !Volatile.Read(ref _isStunted));
 
     /// <summary>Heads that were ever used have indices 1 to this.</summary>
     public uint HighWater => _slab.HighWater;
@@ -54,10 +65,13 @@ internal sealed unsafe class HeadSlab
         get => _heads + index;
     }
 
-    /// <summary>Takes a head, or returns zero when <see cref="Capacity"/> heads are in use.</summary>
+    /// <summary>Counts owners that a frame has beside its first: each has a head that no frame was charged for.</summary>
+    public void AddFurther(int heads) => Interlocked.Add(ref _further, heads);
+
+    /// <summary>Takes a head, or returns zero when <see cref="Limit"/> heads are in use.</summary>
     public uint TryAllocate(Slot* slot, long page, int mapping)
     {
-        if (Interlocked.Increment(ref _inUse) > Capacity)
+        if (Interlocked.Increment(ref _inUse) > Limit)
         {
             Interlocked.Decrement(ref _inUse);
             return 0;

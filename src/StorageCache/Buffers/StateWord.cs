@@ -8,8 +8,8 @@ namespace StorageCache.Buffers;
 /// </summary>
 /// <remarks>
 /// <code>
-///  63     32 31  30 29         28   27       26..25    24        23          22     21        20         19    18         17      16        15..0
-/// [ version | spare prefetched mark attached reference list-lock has-waiters pinned protected write-back dirty up-to-date loading exclusive shared count ]
+///  63     32 31    30      29         28   27       26..25    24        23          22     21        20         19    18         17      16        15..0
+/// [ version | spare touched prefetched mark attached reference list-lock has-waiters pinned protected write-back dirty up-to-date loading exclusive shared count ]
 /// </code>
 /// The version moves whenever the content or the frame may have changed: at the end of a load, at the release of an
 /// exclusive latch, at eviction and truncation (B-2). It wraps after 2^32 changes; an optimistic read would have to
@@ -59,6 +59,12 @@ internal static unsafe class StateWord
     /// <summary>Read ahead of use, and not seen in use by the clock hand since: its first use is no second one.</summary>
     public const ulong Prefetched = 1UL << 29;
 
+    /// <summary>
+    /// The page has been exclusively latched since its bytes were last read from the device or sent there: they may differ from it,
+    /// whether or not it has been called dirty (SH-3).
+    /// </summary>
+    public const ulong Touched = 1UL << 30;
+
     /// <summary>All that the replacement policy decides on.</summary>
     public const ulong ReferenceMask = Referenced | Hot | Prefetched;
 
@@ -70,6 +76,9 @@ internal static unsafe class StateWord
     /// try as a waiter does, so that pages without it, which is all that are hit twice, pay nothing for it (RA-1).
     /// </summary>
     public const ulong ReadAheadMark = 1UL << 28;
+
+    /// <summary>What one who wants to write takes.</summary>
+    public const ulong ExclusivelyTaken = Exclusive | Touched;
 
     /// <summary>One step of the version.</summary>
     public const ulong VersionOne = 1UL << 32;
@@ -114,7 +123,7 @@ internal static unsafe class StateWord
         ulong state = Load(slot);
         while ((state & (WriteRefused | UpToDate)) == UpToDate)
         {
-            ulong seen = Interlocked.CompareExchange(ref slot->State, state | Exclusive | Referenced, state);
+            ulong seen = Interlocked.CompareExchange(ref slot->State, state | ExclusivelyTaken | Referenced, state);
             if (seen == state)
             {
                 return true;
@@ -132,7 +141,7 @@ internal static unsafe class StateWord
         ulong state = Load(slot);
         while (IsUnchanged(expected, state) && (state & UpgradeRefused) == 0)
         {
-            ulong seen = Interlocked.CompareExchange(ref slot->State, state | Exclusive | Referenced, state);
+            ulong seen = Interlocked.CompareExchange(ref slot->State, state | ExclusivelyTaken | Referenced, state);
             if (seen == state)
             {
                 return true;
@@ -276,8 +285,8 @@ internal static unsafe class StateWord
     }
 
     /// <summary>
-    /// Begins write-back of a dirty page: clean, under write-back and protected in one step, so that no writer comes in
-    /// between. Fails if the page is not dirty, exclusively latched, or under write-back already. The list lock is held.
+    /// Begins write-back of a dirty page: clean, untouched, under write-back and protected in one step, so that no writer comes
+    /// in between. Fails if the page is not dirty, exclusively latched, or under write-back already. The list lock is held.
     /// </summary>
     public static bool TryBeginWriteBack(Slot* slot)
     {
@@ -289,7 +298,47 @@ internal static unsafe class StateWord
                 return false;
             }
 
-            if (TryChange(slot, state, (state & ~Dirty) | WriteBack | Protected))
+            if (TryChange(slot, state, (state & ~(Dirty | Touched)) | WriteBack | Protected))
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Protects a page whose bytes are what the device holds: up to date, clean, not touched and not under write-back. Fails
+    /// otherwise, or if a writer has it. The list lock is held.
+    /// </summary>
+    public static bool TryProtectPristine(Slot* slot)
+    {
+        const ulong Refused = Exclusive | Dirty | WriteBack | Touched;
+        while (true)
+        {
+            ulong state = Load(slot);
+            if ((state & (UpToDate | Refused)) != UpToDate)
+            {
+                return false;
+            }
+
+            if ((state & Protected) != 0 || TryChange(slot, state, state | Protected))
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Protects a page that is up to date, dirty or not. Fails if it is not, or a writer has it. The list lock is held.</summary>
+    public static bool TryProtect(Slot* slot)
+    {
+        while (true)
+        {
+            ulong state = Load(slot);
+            if ((state & (UpToDate | Exclusive)) != UpToDate)
+            {
+                return false;
+            }
+
+            if ((state & Protected) != 0 || TryChange(slot, state, state | Protected))
             {
                 return true;
             }
@@ -309,9 +358,9 @@ internal static unsafe class StateWord
         Debug.Assert((before & ListLock) != 0, "the list lock was held");
     }
 
-    /// <summary>Whether an evictor may take the page: clean, unlatched, unprotected, nobody at its list.</summary>
+    /// <summary>Whether an evictor may take the page: clean, unlatched, nobody at its list. Whether its frame is held, the frame says.</summary>
     public static bool IsEvictable(ulong state) =>
-        (state & (UpToDate | Exclusive | Loading | Dirty | WriteBack | Protected | ListLock | SharedMask)) == UpToDate;
+        (state & (UpToDate | Exclusive | Loading | Dirty | WriteBack | ListLock | SharedMask)) == UpToDate;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static ulong TrySetPinned(Slot* slot, ulong state)

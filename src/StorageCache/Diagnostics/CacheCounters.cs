@@ -44,8 +44,6 @@ internal sealed class CacheCounters
 
     public long ThrottledWrites => Volatile.Read(ref _cells.ThrottledWrites);
 
-    public long Breaks => Volatile.Read(ref _cells.Breaks);
-
     public long DirtyPages => Volatile.Read(ref _cells.DirtyPages);
 
     public long ReadErrors => Volatile.Read(ref _cells.ReadErrors);
@@ -92,8 +90,6 @@ internal sealed class CacheCounters
 
     public void Throttled() => Interlocked.Increment(ref _cells.ThrottledWrites);
 
-    public void Broke() => Interlocked.Increment(ref _cells.Breaks);
-
     /// <summary>Returns the number of dirty pages afterwards.</summary>
     public long AddDirty(int pages) => Interlocked.Add(ref _cells.DirtyPages, pages);
 
@@ -123,7 +119,6 @@ internal sealed class CacheCounters
         public long Steals;
         public long FrameWaits;
         public long ThrottledWrites;
-        public long Breaks;
         public long DirtyPages;
         public long ReadErrors;
         public long WriteErrors;

@@ -13,7 +13,12 @@ internal sealed unsafe class IntegrityCheck
     private readonly CacheCore _core;
     private readonly List<string> _problems = [];
     private readonly HashSet<uint> _heads = [];
-    private readonly HashSet<uint> _frames = [];
+    private readonly Dictionary<uint, int> _owners = [];
+    private int _shared;
+    private int _further;
+    private int _byExtent;
+    private int _byContent;
+    private int _holds;
     private long _dirty;
     private int _leaves;
 
@@ -22,7 +27,8 @@ internal sealed unsafe class IntegrityCheck
     /// <summary>Checks a cache. Returns what is wrong; nothing, if all is well.</summary>
     /// <param name="core">The cache.</param>
     /// <param name="pinsExpected">Pins that are held.</param>
-    public static IReadOnlyList<string> Run(CacheCore core, int pinsExpected = 0)
+    /// <param name="holdsExpected">Protections that are held.</param>
+    public static IReadOnlyList<string> Run(CacheCore core, int pinsExpected = 0, int holdsExpected = 0)
     {
         var check = new IntegrityCheck(core);
         int pins = 0;
@@ -33,7 +39,7 @@ internal sealed unsafe class IntegrityCheck
 
         check.Expect(pins == pinsExpected, $"{pins} pins are held, not {pinsExpected}");
         check.CheckHeads();
-        check.CheckFrames();
+        check.CheckFrames(holdsExpected);
         check.Expect(core.Counters.DirtyPages == check._dirty, $"the dirty count is {core.Counters.DirtyPages}, but {check._dirty} pages are dirty");
         check.Expect(core.PageTables.Leaves == check._leaves, $"{core.PageTables.Leaves} leaves are in use, but {check._leaves} hang in page tables");
         check.Expect(core.Waiters.InUse == 0, $"{core.Waiters.InUse} waiters are in use");
@@ -94,7 +100,7 @@ internal sealed unsafe class IntegrityCheck
     private int CheckPage(Mapping mapping, Slot* slot, long page, ulong state)
     {
         const ulong Transient = StateWord.SharedMask | StateWord.Exclusive | StateWord.Loading | StateWord.WriteBack
-            | StateWord.Protected | StateWord.HasWaiters | StateWord.ListLock;
+            | StateWord.HasWaiters | StateWord.ListLock;
         string name = $"page {page} of '{mapping.Path}'";
         Expect((state & Transient) == 0, $"{name} is not at rest: state {state:x}");
         BufferHead* head = _core.Heads[slot->Head];
@@ -109,10 +115,47 @@ internal sealed unsafe class IntegrityCheck
         }
 
         FrameDescriptor* frame = _core.Frames.Descriptor(slot->Frame);
-        Expect(_frames.Add(slot->Frame), $"{name} shares frame {slot->Frame} with another page");
-        Expect(frame->State == FrameState.InUse && frame->Owner == slot->Head, $"{name} and its frame disagree: owner {frame->Owner}, head {slot->Head}, {frame->State}");
-        Expect(frame->References == 1 && frame->Protectors == 0, $"{name}: frame has {frame->References} references and {frame->Protectors} protectors");
+        _owners[slot->Frame] = _owners.GetValueOrDefault(slot->Frame) + 1;
+        Expect(frame->State == FrameState.InUse, $"{name} has frame {slot->Frame}, which is {frame->State}");
+        Expect(OwnersOf(frame).Contains(slot->Head), $"{name} is not among the owners of its frame {slot->Frame}");
+        bool isRelied = frame->OwnerCount > 1 || frame->Holds != 0 || (frame->Marks & FrameMarks.Indexed) != 0;
+        Expect(!isRelied || (state & StateWord.Protected) != 0, $"{name} is not protected, with {frame->OwnerCount} owners, holds {frame->Holds:x} and marks {frame->Marks:x}");
         return head->Pins;
+    }
+
+    /// <summary>The heads in the ring of a frame's owners, as far as it goes.</summary>
+    private HashSet<uint> OwnersOf(FrameDescriptor* frame)
+    {
+        HashSet<uint> owners = [];
+        uint next = frame->Owner;
+        while (next != 0 && owners.Count < frame->OwnerCount && owners.Add(next))
+        {
+            next = _core.Heads[next]->OwnerNext;
+        }
+
+        return owners;
+    }
+
+    private void CheckFrame(uint index, FrameDescriptor* frame)
+    {
+        int owners = _owners.GetValueOrDefault(index);
+        Expect(frame->OwnerCount == owners, $"frame {index} counts {frame->OwnerCount} owners and {owners} pages have it");
+        Expect(frame->OwnerCount == OwnersOf(frame).Count, $"frame {index} counts {frame->OwnerCount} owners and its ring has {OwnersOf(frame).Count}");
+        Expect((frame->Marks & FrameMarks.OwnersLock) == 0, $"the owners of frame {index} are locked");
+        Expect((frame->Marks & FrameMarks.ByExtent) == 0 || _core.Sharing.ByExtent.IsConsistent(index), $"frame {index} is not found by its extent");
+        Expect((frame->Marks & FrameMarks.ByContent) == 0 || _core.Sharing.ByContent.IsConsistent(index), $"frame {index} is not found by its content");
+        _shared += owners > 1 ? 1 : 0;
+        _further += Math.Max(0, owners - 1);
+        _byExtent += (frame->Marks & FrameMarks.ByExtent) != 0 ? 1 : 0;
+        _byContent += (frame->Marks & FrameMarks.ByContent) != 0 ? 1 : 0;
+        int holds = 0;
+        for (ulong left = frame->Holds; left != 0; left >>= 16)
+        {
+            holds += (int)(left & 0xFFFF);
+        }
+
+        _holds += holds;
+        Expect(frame->References == owners + holds, $"frame {index} has {frame->References} references, {owners} owners and {holds} holds");
     }
 
     private void CheckHeads()
@@ -129,7 +172,7 @@ internal sealed unsafe class IntegrityCheck
         Expect(inUse == _core.Heads.InUse, $"{_core.Heads.InUse} heads are counted in use, {inUse} are");
     }
 
-    private void CheckFrames()
+    private void CheckFrames(int holdsExpected)
     {
         int free = 0;
         int active = 0;
@@ -138,9 +181,16 @@ internal sealed unsafe class IntegrityCheck
             FrameDescriptor* frame = _core.Frames.Descriptor(i);
             free += frame->State == FrameState.Free ? 1 : 0;
             active += frame->State != FrameState.Retired ? 1 : 0;
-            Expect(frame->State != FrameState.InUse || _frames.Contains(i), $"frame {i} is in use, but no page has it ({frame->References} references)");
+            Expect(frame->State != FrameState.InUse || _owners.ContainsKey(i) || frame->Holds != 0, $"frame {i} is in use, but no page has it ({frame->References} references)");
             Expect(frame->State == FrameState.InUse || frame->References == 0, $"frame {i} is {frame->State} with {frame->References} references");
+            CheckFrame(i, frame);
         }
+
+        Expect(_holds == holdsExpected, $"{_holds} holds are held, not {holdsExpected}");
+        Expect(_shared == _core.Protection.Owners.SharedFrames, $"{_core.Protection.Owners.SharedFrames} frames are counted shared, {_shared} are");
+        Expect(_further == _core.Heads.Further, $"{_core.Heads.Further} further owners are counted, {_further} are");
+        Expect(_byExtent == _core.Sharing.ByExtent.Count, $"{_core.Sharing.ByExtent.Count} frames are counted in the index of extents, {_byExtent} are");
+        Expect(_byContent == _core.Sharing.ByContent.Count, $"{_core.Sharing.ByContent.Count} frames are counted in the index of contents, {_byContent} are");
 
         Expect(free == _core.Frames.FreeCount, $"{_core.Frames.FreeCount} frames are counted free, {free} are");
         long registered = _core.Registration?.Bytes ?? 0;

@@ -100,4 +100,13 @@ internal static class Throw
     /// <summary>The mapping, or the cache with it, is gone.</summary>
     public static Exception MakeClosed(Mapping mapping) =>
         mapping.Cache.IsDisposed ? new CacheDisposedException() : new MappingClosedException(mapping.Path);
+
+    /// <summary>See <see cref="CacheFullException"/>.</summary>
+    public static Exception MakeTooManyHolds(Mapping mapping, long page, ProtectionReason reason) => new CacheFullException(
+        $"Page {page} of '{mapping.Path}' is held 65,535 times for the reason {reason} already; dispose of some.", mapping.Path, page);
+
+    /// <summary>See <see cref="CacheFullException"/>.</summary>
+    public static Exception MakeNoRoomForIndex(PageCache cache, SharingDomain domain) => new CacheFullException(
+        $"There is no room within the memory limit ({cache.MemoryLimit} bytes) for the index that the sharing domain '{domain}' needs, and nothing can be evicted for it.",
+        path: string.Empty);
 }

@@ -29,6 +29,7 @@ internal sealed unsafe class FramePool
     private int _active;
     private int _capacity;
     private FrameRegistration? _registration;
+    private FrameIndex[] _indexes = [];
 
     /// <param name="budget">What frames are charged to.</param>
     /// <param name="pageSize">Bytes per frame.</param>
@@ -106,6 +107,21 @@ internal sealed unsafe class FramePool
     /// <summary>Has somebody hear of frames that are given memory, and of those that are about to lose it. Before the first frame is used.</summary>
     public void ReportTo(FrameRegistration registration) => _registration = registration;
 
+    /// <summary>Says by what frames can be found. Before the first frame is used.</summary>
+    public void FindBy(FrameIndex[] indexes) => _indexes = indexes;
+
+    /// <summary>Sees that nobody finds a frame any more. Who has found it before has a reference to it.</summary>
+    public void LeaveIndexes(uint frame)
+    {
+        if ((Volatile.Read(ref Descriptor(frame)->Marks) & FrameMarks.Indexed) != 0)
+        {
+            foreach (FrameIndex index in _indexes)
+            {
+                index.Remove(frame);
+            }
+        }
+    }
+
     /// <summary>
     /// Takes a free frame with one reference, or returns zero. Its bytes are whatever they were.
     /// </summary>
@@ -126,8 +142,8 @@ internal sealed unsafe class FramePool
         if (frame != 0)
         {
             FrameDescriptor* descriptor = Descriptor(frame);
-            Debug.Assert(descriptor->References == 0 && descriptor->Owner == 0, "a free frame has no owner (F-2)");
-            descriptor->References = 1;
+            Debug.Assert(descriptor->References == 0 && descriptor->Owner == 0 && descriptor->Holds == 0 && descriptor->Marks == 0, "a free frame has no owner, and nobody finds it (F-2)");
+            Volatile.Write(ref descriptor->References, 1);
             descriptor->State = FrameState.InUse;
         }
 
@@ -139,6 +155,25 @@ internal sealed unsafe class FramePool
     {
         int references = Interlocked.Increment(ref Descriptor(frame)->References);
         Debug.Assert(references > 1, "a reference is added only to a frame that is held (F-3)");
+    }
+
+    /// <summary>Adds a reference to a frame unless it has none, and is about to be free.</summary>
+    public bool TryAddReference(uint frame)
+    {
+        FrameDescriptor* descriptor = Descriptor(frame);
+        int references = Volatile.Read(ref descriptor->References);
+        while (references > 0)
+        {
+            int seen = Interlocked.CompareExchange(ref descriptor->References, references + 1, references);
+            if (seen == references)
+            {
+                return true;
+            }
+
+            references = seen;
+        }
+
+        return false;
     }
 
     /// <summary>Drops a reference; the last one frees the frame. Returns whether it was the last.</summary>
@@ -189,7 +224,10 @@ internal sealed unsafe class FramePool
     /// </summary>
     public bool TryTakeRoom(long bytes)
     {
-        if (bytes > (Available - Reserve) * _bytesPerFrame)
+        // What is left of the limit, and not for frames, is there for this.
+        long mayActivate = Math.Clamp(_budget.Available / _bytesPerFrame, 0, Math.Max(0, Capacity - Active));
+        long besideFrames = _budget.Available - (mayActivate * _bytesPerFrame);
+        if (bytes > besideFrames + (Math.Max(0, Available - Reserve) * _bytesPerFrame))
         {
             return false;
         }
@@ -221,8 +259,9 @@ internal sealed unsafe class FramePool
 
     private void Free(uint frame, FrameDescriptor* descriptor)
     {
-        descriptor->Owner = 0;
-        descriptor->Protectors = 0;
+        // Nobody who finds it meanwhile gets a reference: there is none to add to.
+        LeaveIndexes(frame);
+        Debug.Assert(descriptor->Owner == 0 && descriptor->OwnerCount == 0 && descriptor->Holds == 0, "a frame is freed without owners and holds (F-2)");
         if (Excess > 0)
         {
             Retire(frame, descriptor);

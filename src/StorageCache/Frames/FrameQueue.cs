@@ -21,6 +21,7 @@ internal sealed class FrameQueue
     private readonly TimeSpan _timeout;
     private readonly long _bytesRoom;
     private readonly Lock _lock = new();
+    private bool _breaksDue;
     private FrameWaitList _others;
     private FrameWaitList _breaks;
     private FrameWaitList _lacking;
@@ -154,6 +155,19 @@ internal sealed class FrameQueue
         foreach ((IFrameWaiter waiter, long ticket) in breaks ?? [])
         {
             waiter.OnFrame(0, ticket);
+        }
+    }
+
+    /// <summary>Has the background eviction call <see cref="RetryBreaks"/> when it next runs: the caller holds a latch.</summary>
+    public void RetryBreaksLater() => Volatile.Write(ref _breaksDue, true);
+
+    /// <summary>Does what <see cref="RetryBreaksLater"/> has put off.</summary>
+    public void RetryDueBreaks()
+    {
+        if (Volatile.Read(ref _breaksDue))
+        {
+            Volatile.Write(ref _breaksDue, false);
+            RetryBreaks();
         }
     }
 

@@ -1,7 +1,7 @@
 namespace StorageCache.Frames;
 
 /// <summary>Where a frame is in its life.</summary>
-internal enum FrameState
+internal enum FrameState : byte
 {
     /// <summary>Never used, or given back to the operating system.</summary>
     Retired = 0,

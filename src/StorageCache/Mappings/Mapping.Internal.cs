@@ -47,7 +47,7 @@ public sealed unsafe partial class Mapping
         using InlineResumption.Bar bar = InlineResumption.Forbid();
         ReadyChain ready = default;
         StateWord.LockList(slot);
-        BecomeCurrent(slot, frame, StateWord.Exclusive | StateWord.Referenced);
+        BecomeCurrent(slot, frame, StateWord.ExclusivelyTaken | StateWord.Referenced);
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);
         ready.Dispatch();

@@ -115,6 +115,7 @@ public sealed partial class Mapping
             Volatile.Write(ref _growsTo, length);
             Interlocked.MemoryBarrier();
             await _writes.WhenEnded().ConfigureAwait(true);
+            Sharing?.OnCut(length >> _pageShift);
             await CutDeviceAsync(length).ConfigureAwait(true);
             lock (_lengthLock)
             {
@@ -245,7 +246,7 @@ public sealed partial class Mapping
             try
             {
                 using PageWriteLease lease = await LatchInternalAsync(page, patience: null, CancellationToken.None).ConfigureAwait(true);
-                if (!IsProtected(page))
+                if (TryBreakLatched(page))
                 {
                     lease.Span[tail..].Clear();
                     return;
@@ -257,12 +258,14 @@ public sealed partial class Mapping
                 return;
             }
 
-            // A write is under way. It writes nothing beyond the end, but its frame must not change.
-            await _writes.WhenEnded().ConfigureAwait(true);
+            // No frame is free to break away onto. A write that ends brings one, or the evictor does.
+            _core.Reclaimer.Call();
+            await Task.Delay(TimeSpan.FromMilliseconds(1), _core.Options.TimeProvider).ConfigureAwait(true);
         }
     }
 
-    private unsafe bool IsProtected(long page) => (StateWord.Load(_table.Find(page)) & StateWord.Protected) != 0;
+    /// <summary>Breaks a page away that the caller has latched exclusively, if it is protected: it is about to be written (P-4).</summary>
+    private unsafe bool TryBreakLatched(long page) => TryBreakIfProtected(_table.Find(page), reservedFrame: 0);
 
     /// <summary>
     /// Makes the file long enough for a new page. Returns false while a truncation is under way: the waiter is armed and

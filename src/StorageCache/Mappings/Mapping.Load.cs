@@ -17,6 +17,11 @@ public sealed unsafe partial class Mapping
     private void StartLoad(PageLoad load, bool isBlocking)
     {
         uint frame = load.FrameAt(0);
+        if (!load.IsNew && TryFinishLoadByExtent(load, frame))
+        {
+            return;
+        }
+
         if (frame == 0)
         {
             // Nobody else's code runs here while the page is claimed and its load is not under way.
@@ -32,6 +37,25 @@ public sealed unsafe partial class Mapping
 
         load.SetFrame(frame);
         StartWithFrame(load, isBlocking);
+    }
+
+    /// <summary>Ends a load of one page that is in memory for another file; see <see cref="TryFinishByExtent"/>.</summary>
+    private bool TryFinishLoadByExtent(PageLoad load, uint frame)
+    {
+        ReadyChain ready = default;
+        if (!TryFinishByExtent(load.SlotAt(0), load.FirstPage, ref ready))
+        {
+            return false;
+        }
+
+        _core.Loads.Return(load);
+        if (frame != 0)
+        {
+            _core.DropFrame(frame);
+        }
+
+        ready.Dispatch();
+        return true;
     }
 
     /// <summary>Puts somebody into the frame queue, and arms it if it is a waiter. Afterwards it may be gone.</summary>
@@ -108,13 +132,19 @@ public sealed unsafe partial class Mapping
 
         // Waiters are dispatched only when the load is back in its pool: they may run here and load again.
         ReadyChain ready = default;
+        bool freed = false;
         for (int i = 0; i < load.Count; i++)
         {
             int valid = Math.Clamp(bytesTransferred - (i * PageSize), 0, PageSize);
-            FinishPage(load.SlotAt(i), load.FirstPage + i, load.FrameAt(i), valid, ref ready);
+            freed |= FinishPage(load.SlotAt(i), load.FirstPage + i, load.FrameAt(i), valid, ref ready);
         }
 
         _core.Loads.Return(load);
+        if (freed)
+        {
+            _core.FrameQueue.Pump();
+        }
+
         ready.Dispatch();
     }
 
@@ -188,7 +218,7 @@ public sealed unsafe partial class Mapping
         waiter.Made = null;
         waiter.IsFresh = true;
         StateWord.LockList(slot);
-        BecomeCurrent(slot, load.FrameAt(0), StateWord.Exclusive | StateWord.Referenced);
+        BecomeCurrent(slot, load.FrameAt(0), StateWord.ExclusivelyTaken | StateWord.Referenced);
         StateWord.UnlockList(slot);
         _core.Loads.Return(load);
     }
@@ -227,27 +257,46 @@ public sealed unsafe partial class Mapping
         ready.Dispatch();
     }
 
-    /// <summary>Makes a loaded page current and lets its waiters have it.</summary>
-    private void FinishPage(Slot* slot, long page, uint frame, int validBytes, ref ReadyChain ready)
+    /// <summary>Makes a loaded page current and lets its waiters have it. Returns whether it had a frame to give back.</summary>
+    private bool FinishPage(Slot* slot, long page, uint frame, int validBytes, ref ReadyChain ready)
     {
         // What lies beyond the end of the file reads as zeros, whatever the device holds there.
         long inFile = Math.Clamp(ContentLength - (page << _pageShift), 0, PageSize);
         int keep = (int)Math.Min(validBytes, inFile);
         new Span<byte>(AddressOf(frame) + keep, PageSize - keep).Clear();
+        if (Sharing is { } sharing)
+        {
+            return FinishShareable(sharing, slot, page, frame, isWhole: keep == PageSize, ref ready);
+        }
 
         StateWord.LockList(slot);
         BecomeCurrent(slot, frame, 0);
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);
+        return false;
     }
 
-    /// <summary>Turns a page from loading to up to date. The list lock is held.</summary>
+    /// <summary>Turns a page from loading to up to date, in a frame that is the caller's alone. The list lock is held.</summary>
     /// <param name="slot">The page.</param>
     /// <param name="frame">Where its bytes are.</param>
     /// <param name="taken">State bits that are set in the same step.</param>
     private void BecomeCurrent(Slot* slot, uint frame, ulong taken)
     {
-        _core.Frames.Descriptor(frame)->Owner = slot->Head;
+        bool isCurrent = TryBecomeCurrent(slot, frame, taken);
+        Debug.Assert(isCurrent, "a frame of one's own needs no further owner");
+    }
+
+    /// <summary>
+    /// Turns a page from loading to up to date; the caller's reference to the frame becomes the page's. Returns false, and changes
+    /// nothing, if the frame has an owner and there is no room for another. The list lock is held.
+    /// </summary>
+    private bool TryBecomeCurrent(Slot* slot, uint frame, ulong taken)
+    {
+        if (!_core.Protection.Owners.TryAttach(frame, slot->Head))
+        {
+            return false;
+        }
+
         slot->Frame = frame;
         while (true)
         {
@@ -260,6 +309,7 @@ public sealed unsafe partial class Mapping
         }
 
         Interlocked.Increment(ref _residentPages);
+        return true;
     }
 
     private void FailLoad(PageLoad load, IOException error)
@@ -428,10 +478,10 @@ public sealed unsafe partial class Mapping
         }
 
         uint frame = slot->Frame;
-        _core.Frames.Descriptor(frame)->Owner = 0;
+        _core.Protection.Owners.Detach(frame, slot->Head);
         Interlocked.Decrement(ref _residentPages);
         DetachWaiters(slot, ref ready);
         Vacate(slot, shadow);
-        _core.DropFrame(frame);
+        LetGo(frame);
     }
 }

@@ -40,20 +40,20 @@ public sealed unsafe partial class Mapping
     private bool TryBreakIfProtected(Slot* slot, uint reservedFrame)
     {
         uint copy = reservedFrame;
-        if ((StateWord.Load(slot) & StateWord.Protected) != 0)
+        if ((StateWord.Load(slot) & StateWord.Protected) != 0 && !_core.Protection.TryLift(slot, Sharing is { IsHardened: true }))
         {
             if (copy == 0)
             {
                 copy = _core.TryAllocateFrame(forBreak: true);
                 if (copy == 0)
                 {
-                    return (StateWord.Load(slot) & StateWord.Protected) == 0;
+                    return false;
                 }
             }
 
             if (_core.Protection.TryBreak(slot, copy, out uint released))
             {
-                DropQuietly(released);
+                LetGoQuietly(released);
                 return true;
             }
         }
@@ -90,6 +90,42 @@ public sealed unsafe partial class Mapping
         }
 
         return true;
+    }
+
+    /// <summary>Drops the reference of an owner that has left. No lock is held.</summary>
+    private void LetGo(uint frame)
+    {
+        if (_core.Frames.DropReference(frame))
+        {
+            _core.FrameQueue.Pump();
+        }
+        else
+        {
+            TellLastOwner(frame);
+        }
+    }
+
+    /// <summary>As <see cref="LetGo"/>, while a latch is held: whoever waits for the frame is served by another thread.</summary>
+    private void LetGoQuietly(uint frame)
+    {
+        if (!_core.Frames.DropReference(frame))
+        {
+            TellLastOwner(frame);
+        }
+        else if (_core.FrameQueue.Count > 0)
+        {
+            _core.Reclaimer.Kick();
+        }
+    }
+
+    /// <summary>The last owner of a frame may be in line to break away from it, and not need to any more.</summary>
+    private void TellLastOwner(uint frame)
+    {
+        if (_core.FrameQueue.Count > 0 && Volatile.Read(ref _core.Frames.Descriptor(frame)->OwnerCount) == 1)
+        {
+            _core.FrameQueue.RetryBreaksLater();
+            _core.Reclaimer.Kick();
+        }
     }
 
     /// <summary>Drops a frame while a latch is held: whoever waits for it is served by another thread.</summary>

@@ -252,7 +252,7 @@ public sealed unsafe partial class Mapping
         {
             ulong state = StateWord.Load(slot);
             Debug.Assert(CouldTake(state, mode), "a page with waiters is taken under the list lock only (W-6)");
-            ulong taken = mode == WaitMode.Shared ? state + 1 : state | StateWord.Exclusive;
+            ulong taken = mode == WaitMode.Shared ? state + 1 : state | StateWord.ExclusivelyTaken;
             if (StateWord.TryChange(slot, state, taken | UseOfPrefetched(state)))
             {
                 return;
@@ -291,7 +291,7 @@ public sealed unsafe partial class Mapping
                 return false;
             }
 
-            ulong taken = (mode == WaitMode.Shared ? state + 1 : state | StateWord.Exclusive) | StateWord.Referenced;
+            ulong taken = (mode == WaitMode.Shared ? state + 1 : state | StateWord.ExclusivelyTaken) | StateWord.Referenced;
             if (StateWord.TryChange(slot, state, taken))
             {
                 break;

@@ -68,4 +68,8 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, SetLastError = true)]
     public static partial int madvise(nint address, nuint length, int advice);
+
+    /// <summary>Seconds and nanoseconds, 64 bits each on the architectures that <see cref="LinuxOnly"/> admits.</summary>
+    [LibraryImport(Library, SetLastError = true)]
+    public static partial int clock_gettime(int clock, long* time);
 }

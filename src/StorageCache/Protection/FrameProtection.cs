@@ -5,51 +5,103 @@ using StorageCache.Frames;
 namespace StorageCache.Protection;
 
 /// <summary>
-/// Write protection: a protected frame's bytes stand still for as long as anybody holds the protection, and a writer is
-/// not held up: it breaks away onto a private copy. There is one break path, whoever protected the frame. Thread-safe.
+/// Write protection: a protected frame's bytes stand still for as long as anybody relies on them, and a writer is not held
+/// up: it breaks away onto a private copy. There is one break path, whoever protected the frame. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Goes back to the generic page write protection proposed for Linux in 2018; write-back is its first user. See
-/// <c>docs/protection.md</c>.
+/// Goes back to the generic page write protection proposed for Linux in 2018. See <c>docs/protection.md</c>.
 /// </remarks>
 internal sealed unsafe class FrameProtection
 {
     private readonly CacheCore _core;
 
-    public FrameProtection(CacheCore core) => _core = core;
+    public FrameProtection(CacheCore core)
+    {
+        _core = core;
+        Owners = new FrameOwners(core.Frames, core.Heads);
+    }
+
+    /// <summary>Who owns which frame.</summary>
+    public FrameOwners Owners { get; }
+
+    /// <summary>What was protected, broken and refused.</summary>
+    public ProtectionCounters Counters { get; } = new();
+
+    /// <summary>Those who want to hear of breaks.</summary>
+    public BreakWatchers Watchers { get; } = new();
 
     /// <summary>
-    /// Protects the frame of a page that is up to date and not exclusively latched. The list lock is held. Never waits for
-    /// writers, and never makes one wait.
+    /// Holds the bytes of a page that is protected already, or about to be, and that no writer has: its list lock is held, and the state
+    /// word says protected. Never waits for writers, and never makes one wait.
     /// </summary>
-    /// <returns>The frame, with a reference that <see cref="Unprotect"/> drops.</returns>
-    public uint Protect(Slot* slot)
+    /// <param name="slot">The page.</param>
+    /// <param name="reason">Why; anything but <see cref="ProtectionReason.Sharing"/>, which shows in the owners.</param>
+    /// <returns>
+    /// The frame, with a reference that the caller drops after <see cref="Unprotect"/>; zero if as many hold it for that reason as can.
+    /// </returns>
+    public uint Hold(Slot* slot, ProtectionReason reason)
     {
-        ulong before = StateWord.Set(slot, StateWord.Protected);
-        Debug.Assert((before & (StateWord.ListLock | StateWord.UpToDate)) == (StateWord.ListLock | StateWord.UpToDate), "protection is set under the list lock (P-1)");
+        const ulong Needed = StateWord.ListLock | StateWord.UpToDate | StateWord.Protected;
+        Debug.Assert((StateWord.Load(slot) & (Needed | StateWord.Exclusive)) == Needed, "protection is set under the list lock, on a page that no writer has (P-1)");
         uint frame = slot->Frame;
+        if (!FrameHolds.TryAdd(_core.Frames.Descriptor(frame), reason))
+        {
+            return 0;
+        }
+
         _core.Frames.AddReference(frame);
-        Interlocked.Increment(ref _core.Frames.Descriptor(frame)->Protectors);
         return frame;
     }
 
     /// <summary>
-    /// Ends a protection. The list lock of the page that was protected is held. If a writer broke away meanwhile, the
-    /// page has another frame by now and this one goes with its last reference, which the caller drops afterwards.
+    /// Ends a hold. The list lock of the page that was held is held. If a writer broke away meanwhile, the page has another frame by
+    /// now and this one goes with its last reference, which the caller drops afterwards.
     /// </summary>
-    public void Unprotect(Slot* slot, uint frame)
+    public void Unprotect(Slot* slot, uint frame, ProtectionReason reason)
     {
-        int protectors = Interlocked.Decrement(ref _core.Frames.Descriptor(frame)->Protectors);
-        Debug.Assert(protectors >= 0, "protections are balanced (P-2)");
-        if (slot->Frame == frame && protectors == 0)
+        FrameDescriptor* descriptor = _core.Frames.Descriptor(frame);
+        bool wasLast = FrameHolds.Remove(descriptor, reason);
+        if (wasLast && slot->Frame == frame && (StateWord.Load(slot) & StateWord.Protected) != 0 && IsOwnersAlone(descriptor, others: 1))
         {
             StateWord.Clear(slot, StateWord.Protected);
         }
     }
 
     /// <summary>
-    /// Moves an exclusively latched page from its protected frame to a private copy. Other owners and the protectors keep
-    /// the old frame.
+    /// Lets a writer have its frame without a copy, if nobody else relies on the bytes: takes the frame out of the indexes, so that
+    /// nobody finds it any more, and looks who has found it before.
+    /// </summary>
+    /// <param name="slot">The page, exclusively latched by the caller.</param>
+    /// <param name="alwaysCopy">Whether the writer is to copy in any case, so that the time it takes tells nothing (SH-9).</param>
+    /// <returns>Whether the page is not protected any more.</returns>
+    public bool TryLift(Slot* slot, bool alwaysCopy)
+    {
+        Debug.Assert((StateWord.Load(slot) & StateWord.Exclusive) != 0, "a page breaks away under its exclusive latch (P-3)");
+        ulong state = StateWord.LockList(slot);
+        bool isFree = (state & StateWord.Protected) == 0;
+        if (!isFree && !alwaysCopy)
+        {
+            uint frame = slot->Frame;
+            FrameDescriptor* descriptor = _core.Frames.Descriptor(frame);
+            if (Volatile.Read(ref descriptor->OwnerCount) == 1)
+            {
+                _core.Frames.LeaveIndexes(frame);
+                isFree = IsOwnersAlone(descriptor, others: 0);
+            }
+        }
+
+        StateWord.UnlockList(slot, alsoClear: isFree ? StateWord.Protected : 0);
+        if (isFree && (state & StateWord.Protected) != 0)
+        {
+            Counters.LiftedOne();
+        }
+
+        return isFree;
+    }
+
+    /// <summary>
+    /// Moves an exclusively latched page from its protected frame to a private copy. Other owners, and those who hold the frame, keep
+    /// the old one.
     /// </summary>
     /// <param name="slot">The page, exclusively latched by the caller.</param>
     /// <param name="copy">A frame with one reference, which becomes the page's.</param>
@@ -67,15 +119,33 @@ internal sealed unsafe class FrameProtection
         released = 0;
         if ((state & StateWord.Protected) != 0)
         {
-            uint head = slot->Head;
-            frames.Descriptor(frame)->Owner = 0;
-            frames.Descriptor(copy)->Owner = head;
+            FrameDescriptor* descriptor = frames.Descriptor(frame);
+            Counters.Broke(FrameHolds.ReasonOf(descriptor));
+            Owners.Detach(frame, slot->Head);
+            bool isAttached = Owners.TryAttach(copy, slot->Head);
+            Debug.Assert(isAttached, "a copy is the writer's alone (P-3)");
             slot->Frame = copy;
             released = frame;
-            _core.Counters.Broke();
         }
 
         StateWord.UnlockList(slot, alsoClear: StateWord.Protected);
+        if (released != 0)
+        {
+            Watchers.Broke(released, slot);
+        }
+
         return released != 0;
     }
+
+    /// <summary>
+    /// Whether a frame has one owner, whose list lock the caller holds, and nobody else relies on its bytes or can come to. Only the
+    /// owner's page can put it into an index again, under that lock.
+    /// </summary>
+    /// <param name="descriptor">The frame.</param>
+    /// <param name="others">References that the caller answers for, beside the owner's.</param>
+    private static bool IsOwnersAlone(FrameDescriptor* descriptor, int others) =>
+        Volatile.Read(ref descriptor->OwnerCount) == 1
+        && !FrameHolds.IsHeld(descriptor)
+        && (Volatile.Read(ref descriptor->Marks) & FrameMarks.Indexed) == 0
+        && Volatile.Read(ref descriptor->References) == 1 + others;
 }

@@ -63,6 +63,17 @@ internal unsafe ref struct LoadRuns
             return true;
         }
 
+        ReadyChain ready = default;
+        if (_mapping.TryFinishByExtent(slot, page, ref ready))
+        {
+            // In memory for another file: nothing to read.
+            _mapping.Core.Frames.DropReference(frame);
+            ready.Dispatch();
+            PassOver(page, mark: false);
+            Started++;
+            return true;
+        }
+
         if (_load.Count == 0)
         {
             _load.Begin(_mapping, page);

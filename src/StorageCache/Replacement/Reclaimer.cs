@@ -1,5 +1,6 @@
 using StorageCache.Buffers;
 using StorageCache.Frames;
+using StorageCache.Protection;
 using StorageCache.Waiting;
 
 namespace StorageCache.Replacement;
@@ -14,6 +15,9 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
 {
     private const int FramesPerStep = 16;
     private const int DirectStepsAtMost = 32;
+
+    /// <summary>Owners of one frame that are asked at most when the hand comes by.</summary>
+    private const int OwnersPerVisit = 1024;
 
     /// <summary>Frames looked at before somebody's patience is looked at again.</summary>
     private const int FramesPerSlice = 1 << 16;
@@ -142,6 +146,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     {
         ulong state = StateWord.Load(slot);
         return StateWord.IsEvictable(state)
+            && ((state & StateWord.Protected) == 0 || !FrameHolds.IsHeld(_core.Frames.Descriptor(slot->Frame)))
             && (!onlyPassed || (state & StateWord.Prefetched) != 0)
             && StateWord.TryChange(slot, state, state | StateWord.Exclusive | StateWord.ListLock)
             && TryRemove(slot, state, shadow: 0);
@@ -153,6 +158,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         {
             _wake.WaitOne(Rest());
             Interlocked.Exchange(ref _kicked, 0);
+            _core.FrameQueue.RetryDueBreaks();
             _core.FrameQueue.Pump();
             _core.FrameQueue.ExpireDue();
             if (!_stopping && !IsResting)
@@ -206,6 +212,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
                 _core.WriteBack.Kick(urgent: true);
             }
 
+            _core.FrameQueue.RetryDueBreaks();
             _core.FrameQueue.Pump();
             _core.FrameQueue.ExpireDue();
             if (evicted == 0)
@@ -255,7 +262,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             uint from = Interlocked.Add(ref _hand, FramesPerStep) - FramesPerStep;
             for (uint i = 0; i < FramesPerStep; i++)
             {
-                if (TryEvict(1 + ((from + i) % frames), ref sawDirty))
+                if (TryEvict(1 + ((from + i) % frames), ref looked, ref sawDirty))
                 {
                     evicted++;
                 }
@@ -265,16 +272,55 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         return evicted;
     }
 
-    private bool TryEvict(uint frame, ref bool sawDirty)
+    /// <summary>Takes a frame from its owners, if none of them uses it. Returns whether it has come free.</summary>
+    private bool TryEvict(uint frame, ref long looked, ref bool sawDirty)
     {
         // None of this is locked: it may describe another page by the time it is read. The exchange below settles it.
         FrameDescriptor* descriptor = _core.Frames.Descriptor(frame);
         uint owner = Volatile.Read(ref descriptor->Owner);
-        if (descriptor->State != FrameState.InUse || owner == 0)
+        if (descriptor->State != FrameState.InUse || owner == 0 || FrameHolds.IsHeld(descriptor))
         {
             return false;
         }
 
+        return Volatile.Read(ref descriptor->OwnerCount) > 1
+            ? TryEvictShared(frame, descriptor, ref looked, ref sawDirty)
+            : TryEvictOwner(frame, owner, ref sawDirty);
+    }
+
+    /// <summary>
+    /// Takes a frame from a bounded number of its owners, a few at a time: each is asked for itself whether it has been used. Those
+    /// that are not reached have their turn at the next visit (P-8).
+    /// </summary>
+    private bool TryEvictShared(uint frame, FrameDescriptor* descriptor, ref long looked, ref bool sawDirty)
+    {
+        Span<uint> owners = stackalloc uint[FrameOwners.TakenAtMost];
+        int left = Math.Min(Volatile.Read(ref descriptor->OwnerCount), OwnersPerVisit);
+        bool isLast = false;
+        while (left > 0)
+        {
+            int taken = _core.Protection.Owners.Take(frame, owners[..Math.Min(left, owners.Length)]);
+            if (taken == 0)
+            {
+                // One is left, or none: the ring is not for more than one any more.
+                uint last = Volatile.Read(ref descriptor->Owner);
+                return (last != 0 && TryEvictOwner(frame, last, ref sawDirty)) || isLast;
+            }
+
+            foreach (uint owner in owners[..taken])
+            {
+                isLast = TryEvictOwner(frame, owner, ref sawDirty) && descriptor->State != FrameState.InUse;
+            }
+
+            left -= taken;
+            looked += taken;
+        }
+
+        return isLast;
+    }
+
+    private bool TryEvictOwner(uint frame, uint owner, ref bool sawDirty)
+    {
         BufferHead* head = _core.Heads[owner];
         Slot* slot = head->Slot;
         if (slot == null)

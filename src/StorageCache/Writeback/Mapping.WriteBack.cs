@@ -65,7 +65,9 @@ public sealed unsafe partial class Mapping
         ulong before = StateWord.Set(slot, StateWord.Dirty);
         if ((before & StateWord.Dirty) == 0)
         {
-            _table.SetDirty(slot, PageOf(slot));
+            long page = PageOf(slot);
+            Sharing?.OnDirty(page);
+            _table.SetDirty(slot, page);
             Interlocked.Increment(ref _dirtyPages);
             _core.WriteBack.AddDirty(1);
         }
@@ -102,7 +104,7 @@ public sealed unsafe partial class Mapping
             _table.ClearDirty(slot, page);
 
             // Not before: what was changed by now may lie beyond where the file ended a moment ago (WB-15).
-            run.Add(slot, page, _core.Protection.Protect(slot), ContentLength);
+            run.Add(slot, page, _core.Protection.Hold(slot, ProtectionReason.WriteBack), ContentLength);
         }
 
         StateWord.UnlockList(slot);
@@ -282,7 +284,7 @@ public sealed unsafe partial class Mapping
             }
         }
 
-        _core.Protection.Unprotect(slot, frame);
+        _core.Protection.Unprotect(slot, frame, ProtectionReason.WriteBack);
         StateWord.Clear(slot, StateWord.WriteBack);
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);

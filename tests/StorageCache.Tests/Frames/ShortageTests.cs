@@ -17,10 +17,9 @@ public class ShortageTests
         Mapping mapping = await cache.OpenAsync(new MemoryBlockDevice("memory", 4096L * 4096), new MappingOptions { AccessPattern = AccessPattern.Random });
 
         // The slab is as large as it can get, and it is not the limit that says so: as where the kernel has no memory to promise.
-        long framesAtMost = TestCache.Smallest / 4096;
         cache.Core.Heads.Capacity = int.MaxValue;
         using PinList pins = new();
-        while (cache.Core.Heads.InUse < framesAtMost + (framesAtMost / 32) + 64)
+        while (cache.Core.Heads.InUse < cache.Core.Heads.Maximum)
         {
             // Truncated away, they keep their heads and not their frames.
             pins.Add(mapping.Pin(pins.Count));

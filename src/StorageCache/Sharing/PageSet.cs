@@ -1,0 +1,37 @@
+namespace StorageCache.Sharing;
+
+/// <summary>A set of page numbers below a bound, a bit for each. Pages are only ever added. Thread-safe.</summary>
+internal sealed class PageSet
+{
+    private const int BitsPerWord = 64;
+
+    private readonly ulong[] _words;
+
+    /// <param name="pages">Pages have numbers below this.</param>
+    public PageSet(long pages)
+    {
+        Pages = pages;
+        _words = new ulong[(pages + BitsPerWord - 1) / BitsPerWord];
+    }
+
+    /// <summary>Pages have numbers below this; those above are never in the set.</summary>
+    public long Pages { get; }
+
+    /// <summary>Bytes that a set takes.</summary>
+    public static long BytesFor(long pages) => (pages + BitsPerWord - 1) / BitsPerWord * sizeof(ulong);
+
+    /// <summary>Whether a page is in the set.</summary>
+    public bool Contains(long page) =>
+        page < Pages && (Volatile.Read(ref _words[page / BitsPerWord]) & Bit(page)) != 0;
+
+    /// <summary>Adds a page, if it is below the bound.</summary>
+    public void Add(long page)
+    {
+        if (page < Pages && !Contains(page))
+        {
+            Interlocked.Or(ref _words[page / BitsPerWord], Bit(page));
+        }
+    }
+
+    private static ulong Bit(long page) => 1UL << (int)(page % BitsPerWord);
+}
