@@ -72,6 +72,7 @@ internal sealed unsafe class CacheCore
         Hits = new HitCounters();
         Protection = new FrameProtection(this);
         Sharing = new FrameSharing(this, PageHasher.CreateKeyed());
+        Extents = new ExtentSharing(this);
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);
         WriteBack = new WriteBackEngine(this, engine.Places);
@@ -136,6 +137,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>Frames that several pages have together.</summary>
     public FrameSharing Sharing { get; }
+
+    /// <summary>Which pages of files are the same by their extents.</summary>
+    public ExtentSharing Extents { get; }
 
     /// <summary>Eviction.</summary>
     public IReclaimer Reclaimer { get; }
@@ -239,6 +243,21 @@ internal sealed unsafe class CacheCore
         {
             FrameQueue.Pump();
         }
+    }
+
+    /// <summary>Charges the memory limit for metadata, evicting pages if need be. Returns false if there is no room to be had. No lock is held.</summary>
+    public bool TryTakeRoom(long bytes)
+    {
+        const int EvictedAtOnce = 64;
+        while (!Frames.TryTakeRoom(bytes))
+        {
+            if (Reclaimer.Evict(EvictedAtOnce) == 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>

@@ -92,6 +92,7 @@ public sealed partial class Mapping
             }
 
             _state = MappingState.Closed;
+            _core.Extents.Leave(this);
             _table.Close();
             if (_ownsDevice)
             {

@@ -106,6 +106,8 @@ public sealed partial class PageCache
         using (await _registry.LockAsync().ConfigureAwait(true))
         {
         }
+
+        await _core.Extents.CloseAsync().ConfigureAwait(true);
     }
 
     private void StopThreads()

@@ -42,11 +42,30 @@ public sealed partial class PageCache
             (Mapping? mapping, Task? closing) = await TryOpenAsync(path, options, cancellationToken).ConfigureAwait(false);
             if (mapping is not null)
             {
+                await JoinExtentsAsync(mapping, likely: null, cancellationToken).ConfigureAwait(false);
                 return mapping;
             }
 
             // Somebody is closing the file. Afterwards it is opened anew, or, if that failed, joined.
             await WaitForCloseAsync(closing!, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Finds out what a mapping has in common with others, once. The mapping is open whatever comes of it.</summary>
+    private async Task JoinExtentsAsync(Mapping mapping, Mapping? likely, CancellationToken cancellationToken)
+    {
+        if (mapping.Sharing is not { SharesExtents: true } sharing || !sharing.TryBeginSearch())
+        {
+            return;
+        }
+
+        try
+        {
+            await _core.OwnThread.Run(() => _core.Extents.JoinAsync(mapping, likely, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The file is open; what it has in common with others stays unknown.
         }
     }
 

@@ -25,8 +25,23 @@ internal sealed class ExtentMap
     /// <summary>Bytes charged to the memory limit.</summary>
     public long Bytes { get; }
 
-    /// <summary>The runs, in page order; pages that do not take part any more are among them.</summary>
-    public IReadOnlyList<ExtentRun> Runs => _runs;
+    /// <summary>Bytes that a map takes.</summary>
+    public static long BytesFor(int runs, long pages) => (runs * (long)ExtentRun.SizeInBytes) + PageSet.BytesFor(pages);
+
+    /// <summary>The runs as they are now, in page order, without the pages that have left.</summary>
+    public IEnumerable<ExtentRun> LiveRuns()
+    {
+        foreach (ExtentRun run in _runs)
+        {
+            long end = Math.Min(run.EndPage, Volatile.Read(ref _end));
+            for (long first = _private.NextOut(run.FirstPage, end); first < end;)
+            {
+                long next = _private.NextIn(first, end);
+                yield return run.Part(first, next - first);
+                first = _private.NextOut(next, end);
+            }
+        }
+    }
 
     /// <summary>What a page is found by. False if nobody else has it.</summary>
     public bool TryFind(long page, out ExtentIdentity identity, out long offset)

@@ -12,4 +12,7 @@ internal readonly record struct ExtentRun(long FirstPage, long Count, ExtentIden
 
     /// <summary>The first page behind it.</summary>
     public long EndPage => FirstPage + Count;
+
+    /// <summary>A piece of it.</summary>
+    public ExtentRun Part(long firstPage, long count) => this with { FirstPage = firstPage, Count = count, Offset = Offset + firstPage - FirstPage };
 }

@@ -6,8 +6,10 @@ namespace StorageCache.Sharing;
 /// <param name="sharesExtents">Whether extents are shared.</param>
 internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bool sharesExtents)
 {
+    private readonly List<ExtentIdentity> _origins = [];
     private ExtentMap? _extents;
     private PageSet? _recording;
+    private int _isSearched;
 
     /// <summary>The domain.</summary>
     public SharingDomain Domain { get; } = domain;
@@ -26,6 +28,9 @@ internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bo
 
     /// <summary>Which pages other files have as well; null while none are known.</summary>
     public ExtentMap? Extents => Volatile.Read(ref _extents);
+
+    /// <summary>Whether the caller is the first who is to find out what the mapping has in common with others.</summary>
+    public bool TryBeginSearch() => Interlocked.Exchange(ref _isSearched, 1) == 0;
 
     /// <summary>
     /// Begins to note the pages that become dirty, for the map that is about to be made: what it finds out about them may be out of date
@@ -59,4 +64,23 @@ internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bo
     /// <summary>The file is about to be cut: pages that come back will be others.</summary>
     /// <param name="fromPage">The first page that does not stay as it is.</param>
     public void OnCut(long fromPage) => Extents?.Cut(fromPage);
+
+    /// <summary>Remembers a run that was made of the mapping's pages.</summary>
+    public void OriginOf(ExtentIdentity identity)
+    {
+        lock (_origins)
+        {
+            _origins.Add(identity);
+        }
+    }
+
+    /// <summary>Has the runs that were made of the mapping's pages forget it: it is closed.</summary>
+    public void LeaveOrigins()
+    {
+        lock (_origins)
+        {
+            _origins.ForEach(identity => identity.LeaveOrigin());
+            _origins.Clear();
+        }
+    }
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace StorageCache.Sharing;
 
 /// <summary>A set of page numbers below a bound, a bit for each. Pages are only ever added. Thread-safe.</summary>
@@ -22,7 +24,43 @@ internal sealed class PageSet
 
     /// <summary>Whether a page is in the set.</summary>
     public bool Contains(long page) =>
-        page < Pages && (Volatile.Read(ref _words[page / BitsPerWord]) & Bit(page)) != 0;
+        page < Pages && (WordAt(page) & Bit(page)) != 0;
+
+    /// <summary>The first page from one to an end that is in the set; the end if there is none.</summary>
+    public long NextIn(long page, long end)
+    {
+        long bound = Math.Min(end, Pages);
+        while (page < bound)
+        {
+            ulong rest = WordAt(page) >> (int)(page % BitsPerWord);
+            if (rest != 0)
+            {
+                return Math.Min(page + BitOperations.TrailingZeroCount(rest), end);
+            }
+
+            page = (page | (BitsPerWord - 1)) + 1;
+        }
+
+        return end;
+    }
+
+    /// <summary>The first page from one to an end that is not in the set; the end if there is none.</summary>
+    public long NextOut(long page, long end)
+    {
+        long bound = Math.Min(end, Pages);
+        while (page < bound)
+        {
+            ulong rest = ~WordAt(page) >> (int)(page % BitsPerWord);
+            if (rest != 0)
+            {
+                return Math.Min(page + BitOperations.TrailingZeroCount(rest), end);
+            }
+
+            page = (page | (BitsPerWord - 1)) + 1;
+        }
+
+        return Math.Min(page, end);
+    }
 
     /// <summary>Adds a page, if it is below the bound.</summary>
     public void Add(long page)
@@ -32,6 +70,8 @@ internal sealed class PageSet
             Interlocked.Or(ref _words[page / BitsPerWord], Bit(page));
         }
     }
+
+    private ulong WordAt(long page) => Volatile.Read(ref _words[page / BitsPerWord]);
 
     private static ulong Bit(long page) => 1UL << (int)(page % BitsPerWord);
 }

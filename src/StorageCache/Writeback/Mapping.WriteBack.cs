@@ -241,6 +241,7 @@ public sealed unsafe partial class Mapping
         }
 
         long charged = (long)run.Count << _pageShift;
+        Interlocked.Increment(ref _writesEnded);
         _writes.End(run);
         _core.WriteBack.Return(run);
         _core.WriteBack.EndWrite(charged);
