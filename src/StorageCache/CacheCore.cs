@@ -58,7 +58,7 @@ internal sealed unsafe class CacheCore
         bool hugePages = options.HugePages && options.MemoryLimit >= HugePagesFrom;
         uint maximumFrames = (uint)Math.Min(MostFrames, maximum / PageSize);
         Budget = new MemoryBudget(options.MemoryLimit);
-        Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages);
+        Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages, options.Guarded);
         Heads = new HeadSlab((uint)Math.Min(MostHeads, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast + (maximum / BytesPerFurtherHead)), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
         Resumptions = new PooledResumption();

@@ -31,6 +31,7 @@ public sealed partial class Mapping : IAsyncDisposable
     private readonly HitCells _hits;
     private readonly DirtyThrottle _throttle;
     private readonly unsafe byte* _framesBase;
+    private readonly unsafe byte* _readBase;
     private readonly unsafe BufferHead* _heads;
     private readonly int _pageShift;
     private readonly int _number;
@@ -49,6 +50,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _heads = core.Heads.Base;
         _throttle = core.WriteBack.Throttle;
         _framesBase = core.Frames.Base;
+        _readBase = core.Frames.ReadBase;
         _pageShift = core.PageShift;
         _stealLimit = core.Options.StealLimit;
         _syncs = new SyncGroup(SyncAsync);
@@ -102,9 +104,13 @@ public sealed partial class Mapping : IAsyncDisposable
     /// <summary>Why the mapping is <see cref="MappingState.Failed"/>.</summary>
     internal Exception? Failure { get; private set; }
 
-    /// <summary>Address of a frame's bytes.</summary>
+    /// <summary>Address of a frame's bytes, for those who may change them: who has the write lease, or fills the frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal unsafe byte* AddressOf(uint frame) => _framesBase + ((long)frame << _pageShift);
+
+    /// <summary>Address of a frame's bytes for those who only read them (P-20).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe byte* ReadAddressOf(uint frame) => _readBase + ((long)frame << _pageShift);
 
     /// <summary>Number of the page that a slot belongs to; to be trusted while the page is held.</summary>
     internal unsafe long PageOf(Slot* slot) => _core.PageTables.PageOf(slot);

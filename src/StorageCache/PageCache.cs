@@ -23,6 +23,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range; the message names it.</exception>
     /// <exception cref="IoEngineUnavailableException">The I/O engine that is asked for by name is not to be had here.</exception>
     /// <exception cref="InsufficientMemoryException">The process may not have as much address space as <see cref="PageCacheOptions.MaximumMemoryLimit"/> takes.</exception>
+    /// <exception cref="IOException">The process cannot have memory that is mapped twice, as <see cref="PageCacheOptions.Guarded"/> asks: the kernel has no <c>memfd_create</c>, or <c>RLIMIT_FSIZE</c> is lower than <see cref="PageCacheOptions.MaximumMemoryLimit"/>.</exception>
     /// <exception cref="OutOfMemoryException">A thread could not be started.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x64 or arm64.</exception>
     public PageCache(PageCacheOptions options)

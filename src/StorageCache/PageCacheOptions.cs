@@ -100,6 +100,16 @@ public sealed class PageCacheOptions
     public bool HugePages { get; init; } = true;
 
     /// <summary>
+    /// Whether what is handed out for reading is a view of the pages' memory that cannot be written: a stray write through the pointer of a
+    /// read lease or an optimistic read ends the process (<c>SIGSEGV</c>, or the runtime's abort) before it has changed a byte. Write leases
+    /// give the other view. For development and tests, and where a lost process is better than a damaged file. It costs twice the
+    /// address space and page tables; a call to the kernel for each page's memory, when that is first used; and 2 MiB memory pages, unless
+    /// the machine gives them to shared memory (<c>/sys/kernel/mm/transparent_hugepage/shmem_enabled</c>), for the memory is shared memory
+    /// (a <c>memfd</c>), and counts as such. Default: false.
+    /// </summary>
+    public bool Guarded { get; init; }
+
+    /// <summary>
     /// Whether pages' memory is registered with the kernel where <see cref="IoEngine.IoUring"/> carries out the I/O (kernel 6.15), which
     /// makes transfers of single pages cheaper. Memory is registered in pieces of 2 MiB (larger in address space of more than 32 GiB), once all
     /// of a piece is in use, and no more than the memory limit. What is registered is pinned: the kernel does not swap, move or

@@ -36,17 +36,22 @@ internal sealed unsafe class FramePool
     /// <param name="maximumFrames">The most frames there can ever be.</param>
     /// <param name="headBytes">Bytes of buffer head charged with each frame.</param>
     /// <param name="hugePages">Whether to ask for 2 MiB memory pages.</param>
-    public FramePool(MemoryBudget budget, int pageSize, uint maximumFrames, int headBytes, bool hugePages)
+    /// <param name="isGuarded">Whether bytes are read through a view that cannot be written (P-20).</param>
+    public FramePool(MemoryBudget budget, int pageSize, uint maximumFrames, int headBytes, bool hugePages, bool isGuarded = false)
     {
         _budget = budget;
         PageSize = pageSize;
         MaximumFrames = maximumFrames;
         _bytesPerFrame = pageSize + FrameDescriptor.SizeInBytes + headBytes;
-        _frames = MemoryRegion.Reserve((maximumFrames + 1L) * pageSize, hugePages);
+        _frames = isGuarded
+            ? MemoryRegion.ReserveGuarded((maximumFrames + 1L) * pageSize, hugePages)
+            : MemoryRegion.Reserve((maximumFrames + 1L) * pageSize, hugePages);
         _descriptors = MemoryRegion.Reserve((maximumFrames + 1L) * FrameDescriptor.SizeInBytes, hugePages: false);
         _free = new FreeFrames(maximumFrames);
         _huge = hugePages;
+        Debug.Assert(_frames.IsGuarded == isGuarded, "there is a view for reading alone where one is asked for (P-20)");
         Base = _frames.Base;
+        ReadBase = _frames.ReadBase;
         Descriptors = (FrameDescriptor*)_descriptors.Base;
 
         // Frame 0 stands for "none". It is readable, as every address that a racing reader may compute must be (B-3).
@@ -61,6 +66,9 @@ internal sealed unsafe class FramePool
 
     /// <summary>Address of frame 0; frame i lies i pages behind it.</summary>
     public byte* Base { get; }
+
+    /// <summary>Address of frame 0 in the view that callers read from: it cannot be written if the pool is guarded (P-20), and is <see cref="Base"/> if not.</summary>
+    public byte* ReadBase { get; }
 
     /// <summary>Descriptor of frame 0, the first of an array.</summary>
     public FrameDescriptor* Descriptors { get; }
@@ -378,18 +386,36 @@ internal sealed unsafe class FramePool
         }
 
         uint frame = _retired.Pop((byte*)&Descriptors->NextRetired, FrameDescriptor.SizeInBytes);
-        if (frame != 0)
+        if (frame == 0)
         {
-            return frame;
+            frame = TryGrow();
         }
 
+        if (frame != 0 && !TryProvide(frame))
+        {
+            _retired.Push(frame, (byte*)&Descriptors->NextRetired, FrameDescriptor.SizeInBytes);
+            frame = 0;
+        }
+
+        if (frame == 0)
+        {
+            Interlocked.Decrement(ref _active);
+            _budget.Release(_bytesPerFrame);
+        }
+
+        return frame;
+    }
+
+    /// <summary>A frame that was never used; zero if there is none.</summary>
+    private uint TryGrow()
+    {
         lock (_growth)
         {
             if (_highWater < MaximumFrames)
             {
                 try
                 {
-                    frame = _highWater + 1;
+                    uint frame = _highWater + 1;
                     EnsureCommitted(frame);
                     Volatile.Write(ref _highWater, frame);
                     return frame;
@@ -402,9 +428,21 @@ internal sealed unsafe class FramePool
             }
         }
 
-        Interlocked.Decrement(ref _active);
-        _budget.Release(_bytesPerFrame);
         return 0;
+    }
+
+    /// <summary>Sees to the memory of a frame, where a touch could find none (F-9).</summary>
+    private bool TryProvide(uint frame)
+    {
+        try
+        {
+            _frames.Provide((long)frame * PageSize, PageSize);
+            return true;
+        }
+        catch (InsufficientMemoryException)
+        {
+            return false;
+        }
     }
 
     private void EnsureCommitted(uint frame)

@@ -44,7 +44,7 @@ public readonly unsafe struct OptimisticRead
             // Whatever frame stands in the slot by now, its memory is mapped (B-3); if it is not the one that the read began
             // with, the version has moved.
             Mapping mapping = Owner;
-            return MemoryMarshal.CreateReadOnlySpan(ref *mapping.AddressOf(_slot->Frame), mapping.PageSize);
+            return MemoryMarshal.CreateReadOnlySpan(ref *mapping.ReadAddressOf(_slot->Frame), mapping.PageSize);
         }
     }
 

@@ -49,7 +49,7 @@ public unsafe struct PageReadLease : IDisposable
         get
         {
             Check();
-            return MemoryMarshal.CreateReadOnlySpan(ref *_mapping!.AddressOf(_slot->Frame), _mapping.PageSize);
+            return MemoryMarshal.CreateReadOnlySpan(ref *_mapping!.ReadAddressOf(_slot->Frame), _mapping.PageSize);
         }
     }
 

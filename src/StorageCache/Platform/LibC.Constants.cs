@@ -13,6 +13,17 @@ internal static partial class LibC
 
     public const int F_GETFL = 3;
     public const int F_SETFL = 4;
+    public const int F_ADD_SEALS = 1033;
+
+    public const int F_SEAL_SEAL = 0x1;
+    public const int F_SEAL_SHRINK = 0x2;
+    public const int F_SEAL_GROW = 0x4;
+
+    public const uint MFD_CLOEXEC = 0x1;
+    public const uint MFD_ALLOW_SEALING = 0x2;
+    public const uint MFD_NOEXEC_SEAL = 0x8;
+
+    public const int RLIMIT_FSIZE = 1;
 
     public const int LOCK_SH = 1;
     public const int LOCK_EX = 2;
@@ -42,14 +53,18 @@ internal static partial class LibC
     public const int PROT_READ = 1;
     public const int PROT_WRITE = 2;
 
+    public const int MAP_SHARED = 0x01;
     public const int MAP_PRIVATE = 0x02;
+    public const int MAP_FIXED = 0x10;
     public const int MAP_ANONYMOUS = 0x20;
     public const int MAP_NORESERVE = 0x4000;
 
     public const int MADV_DONTNEED = 4;
+    public const int MADV_REMOVE = 9;
     public const int MADV_DONTFORK = 10;
     public const int MADV_HUGEPAGE = 14;
     public const int MADV_NOHUGEPAGE = 15;
+    public const int MADV_POPULATE_WRITE = 23;
 
     /// <summary>The most pieces of memory that one vectored call takes (<c>UIO_MAXIOV</c>).</summary>
     public const int IOV_MAX = 1024;

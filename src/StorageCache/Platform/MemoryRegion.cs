@@ -10,26 +10,47 @@ namespace StorageCache.Platform;
 /// Once committed, a byte of the region stays readable until the region is finalized (I/O-13): <see cref="Discard"/> gives the memory
 /// back to the kernel and leaves zeros to be read. An optimistic reader may therefore look at bytes that have ceased to mean anything,
 /// and never faults. There is no <c>Dispose</c>: the address space goes when the garbage collector proves that nobody can look any more,
-/// so whoever uses <see cref="Base"/> must keep the region reachable.
+/// so whoever uses <see cref="Base"/> or <see cref="ReadBase"/> must keep the region reachable.
+/// </para>
+/// <para>
+/// A guarded region has a second view of the same memory, which cannot be written (P-20). It differs in what memory it is, and therefore
+/// in how the memory is given back, and asked for ahead: see <see cref="ReserveGuarded"/>.
 /// </para>
 /// <para>Thread safety: all members may be called from any thread; calls on overlapping ranges are the caller's to order.</para>
 /// </remarks>
-internal sealed unsafe class MemoryRegion
+internal sealed unsafe partial class MemoryRegion
 {
     /// <summary>Bytes; the size of a huge page on both architectures (with 4 KiB base pages), and the alignment of <see cref="Base"/>.</summary>
     public const int BaseAlignment = 2 * 1024 * 1024;
 
-    private MemoryRegion(byte* start, long size)
+    /// <summary>End of what has been committed; behind it there is nothing to discard. Bytes.</summary>
+    private long _committedEnd;
+
+    private MemoryRegion(byte* start, byte* readStart, long size)
     {
         Base = start;
+        ReadBase = readStart;
         Size = size;
     }
 
     /// <summary>Gives the address space back.</summary>
-    ~MemoryRegion() => _ = LibC.munmap((nint)Base, (nuint)Size);
+    ~MemoryRegion()
+    {
+        _ = LibC.munmap((nint)Base, (nuint)Size);
+        if (IsGuarded)
+        {
+            _ = LibC.munmap((nint)ReadBase, (nuint)Size);
+        }
+    }
 
     /// <summary>First byte; a multiple of <see cref="BaseAlignment"/>.</summary>
     public byte* Base { get; }
+
+    /// <summary>First byte of the view for reading, a multiple of <see cref="BaseAlignment"/>; <see cref="Base"/> if the region is not guarded.</summary>
+    public byte* ReadBase { get; }
+
+    /// <summary>Whether there is a view of its own for reading.</summary>
+    public bool IsGuarded => ReadBase != Base;
 
     /// <summary>Bytes reserved; a multiple of <see cref="BaseAlignment"/>.</summary>
     public long Size { get; }
@@ -47,35 +68,9 @@ internal sealed unsafe class MemoryRegion
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, long.MaxValue / 2);
 
         long size = RoundUp(bytes, BaseAlignment);
-
-        // The kernel aligns a mapping to its base page only: reserve enough that an aligned range lies inside, and trim both ends.
-        nuint reserved = (nuint)size + BaseAlignment;
-        nint start = LibC.mmap(
-            0, reserved, LibC.PROT_NONE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS | LibC.MAP_NORESERVE, -1, 0);
-        if (start == LibC.MAP_FAILED)
-        {
-            Throw("reserve", size, Errno.Last);
-        }
-
-        nint aligned = (nint)RoundUp(start, BaseAlignment);
-        nint head = aligned - start;
-        nint tail = BaseAlignment - head;
-        if (head > 0)
-        {
-            _ = LibC.munmap(start, (nuint)head);
-        }
-
-        if (tail > 0)
-        {
-            _ = LibC.munmap(aligned + (nint)size, (nuint)tail);
-        }
-
-        MemoryRegion region = new((byte*)aligned, size);
-
-        // Direct I/O into private memory must not run across a fork: copy-on-write could hand the page that the device writes to the
-        // child (open(2), NOTES). A range that children do not inherit is exempt, so that the host may start processes at any time.
-        region.Advise(0, size, LibC.MADV_DONTFORK, "keep from children");
-        region.AdviseHuge(hugePages);
+        byte* start = ReserveAligned(size, "reserve");
+        MemoryRegion region = new(start, start, size);
+        region.Prepare(hugePages);
         return region;
     }
 
@@ -90,11 +85,14 @@ internal sealed unsafe class MemoryRegion
         long page = Environment.SystemPageSize;
         long start = offset / page * page;
         long end = RoundUp(offset + length, page);
-        if (LibC.mprotect((nint)(Base + start), (nuint)(end - start), LibC.PROT_READ | LibC.PROT_WRITE) != 0)
+        Debug.Assert(!IsGuarded || start <= _committedEnd, "a guarded region is committed from its start on, and discarded up to there (F-8)");
+        if (LibC.mprotect((nint)(Base + start), (nuint)(end - start), LibC.PROT_READ | LibC.PROT_WRITE) != 0
+            || (IsGuarded && LibC.mprotect((nint)(ReadBase + start), (nuint)(end - start), LibC.PROT_READ) != 0))
         {
             Throw("commit", length, Errno.Last);
         }
 
+        _committedEnd = Math.Max(_committedEnd, end);
         GC.KeepAlive(this);
     }
 
@@ -133,18 +131,54 @@ internal sealed unsafe class MemoryRegion
     /// </summary>
     public void DiscardAll()
     {
-        int result = LibC.madvise((nint)Base, (nuint)Size, LibC.MADV_DONTNEED);
+        int result = LibC.madvise((nint)Base, (nuint)_committedEnd, Discarding);
         Debug.Assert(result == 0 || Errno.Last == Errno.EINVAL, "a region is the region's own");
         GC.KeepAlive(this);
     }
 
     /// <summary>Asks for transparent huge pages in the whole region, or for none. A kernel without them is not an error.</summary>
     /// <exception cref="IOException">The kernel refuses for another reason.</exception>
-    public void AdviseHuge(bool on) => Advise(0, Size, on ? LibC.MADV_HUGEPAGE : LibC.MADV_NOHUGEPAGE, "advise huge pages for");
+    public void AdviseHuge(bool on) => Advise(on ? LibC.MADV_HUGEPAGE : LibC.MADV_NOHUGEPAGE, "advise huge pages for");
+
+    /// <summary>Reserves an aligned range that nothing may touch. The error says what it was for.</summary>
+    private static byte* ReserveAligned(long size, string what)
+    {
+        // The kernel aligns a mapping to its base page only: reserve enough that an aligned range lies inside, and trim both ends.
+        nuint reserved = (nuint)size + BaseAlignment;
+        nint start = LibC.mmap(0, reserved, LibC.PROT_NONE, LibC.MAP_PRIVATE | LibC.MAP_ANONYMOUS | LibC.MAP_NORESERVE, -1, 0);
+        if (start == LibC.MAP_FAILED)
+        {
+            Throw(what, size, Errno.Last);
+        }
+
+        nint aligned = (nint)RoundUp(start, BaseAlignment);
+        nint head = aligned - start;
+        nint tail = BaseAlignment - head;
+        if (head > 0)
+        {
+            _ = LibC.munmap(start, (nuint)head);
+        }
+
+        if (tail > 0)
+        {
+            _ = LibC.munmap(aligned + (nint)size, (nuint)tail);
+        }
+
+        return (byte*)aligned;
+    }
+
+    private void Prepare(bool hugePages)
+    {
+        // Direct I/O into private memory must not run across a fork: copy-on-write could hand the page that the device writes to the
+        // child (open(2), NOTES). A range that children do not inherit is exempt, so that the host may start processes at any time.
+        // Shared memory is not copied, but a child has no business with it either.
+        Advise(LibC.MADV_DONTFORK, "keep from children");
+        AdviseHuge(hugePages);
+    }
 
     private void DiscardWhole(long offset, long length)
     {
-        if (LibC.madvise((nint)(Base + offset), (nuint)length, LibC.MADV_DONTNEED) == 0)
+        if (LibC.madvise((nint)(Base + offset), (nuint)length, Discarding) == 0)
         {
             return;
         }
@@ -159,15 +193,15 @@ internal sealed unsafe class MemoryRegion
         Clear(offset, offset + length);
     }
 
-    private void Advise(long offset, long length, int advice, string what)
+    private void Advise(int advice, string what)
     {
-        if (LibC.madvise((nint)(Base + offset), (nuint)length, advice) != 0)
+        if (LibC.madvise((nint)Base, (nuint)Size, advice) != 0 || (IsGuarded && LibC.madvise((nint)ReadBase, (nuint)Size, advice) != 0))
         {
             int errno = Errno.Last;
             bool kernelWithoutHugePages = errno == Errno.EINVAL && advice is LibC.MADV_HUGEPAGE or LibC.MADV_NOHUGEPAGE;
             if (!kernelWithoutHugePages)
             {
-                Throw(what, length, errno);
+                Throw(what, Size, errno);
             }
         }
 

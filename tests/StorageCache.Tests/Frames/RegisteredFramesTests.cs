@@ -33,11 +33,11 @@ public sealed unsafe class RegisteredFramesTests : IDisposable
     public void Reads_arrive_in_the_memory_of_their_frames_while_others_lose_theirs_and_get_it_back()
     {
         string path = NewFile();
-        for (int depth = 1; depth <= 8; depth += 7)
+        foreach ((int depth, bool isGuarded) in new[] { (1, false), (8, false), (8, true) })
         {
             using RingIoEngine engine = new(depth, maximumThreads: 1);
             FileBlockDevice device = FileBlockDevice.Open(path, FileOpenMode.Open, isReadOnly: true, Page, engine);
-            FramePool pool = NewPool(engine, out FrameRegistration registration);
+            FramePool pool = NewPool(engine, isGuarded, out FrameRegistration registration);
             for (int round = 0; round < 10; round++)
             {
                 Fill(pool, registration);
@@ -227,9 +227,9 @@ public sealed unsafe class RegisteredFramesTests : IDisposable
         }
     }
 
-    private FramePool NewPool(RingIoEngine engine, out FrameRegistration registration)
+    private FramePool NewPool(RingIoEngine engine, bool isGuarded, out FrameRegistration registration)
     {
-        FramePool pool = new(new MemoryBudget(1 << 30), Page, Frames, headBytes: 64, hugePages: false) { Capacity = Frames };
+        FramePool pool = new(new MemoryBudget(1 << 30), Page, Frames, headBytes: 64, hugePages: false, isGuarded) { Capacity = Frames };
         registration = new FrameRegistration(pool, Registered(engine, pool.Base, pool.AddressBytes), _thread);
         pool.ReportTo(registration);
         return pool;

@@ -25,7 +25,10 @@ internal sealed class TestCache : IAsyncDisposable
 
     public int Frames => (int)Cache.GetStatistics().FrameCapacity;
 
-    /// <summary>Opens a cache. Write-back runs only when the cache needs it: the interval is an hour. Nothing is read ahead, unless the pattern is given.</summary>
+    /// <summary>
+    /// Opens a cache, guarded unless told otherwise: what writes through a pointer that is for reading ends the run (P-20). Write-back runs only when the cache needs it: the interval is an hour.
+    /// Nothing is read ahead, unless the pattern is given.
+    /// </summary>
     public static async Task<TestCache> OpenAsync(
         long pages = 64,
         long memory = 4 << 20,
@@ -37,7 +40,8 @@ internal sealed class TestCache : IAsyncDisposable
         TimeProvider? time = null,
         double dirtyBackground = 0.9,
         double dirtyLimit = 0.95,
-        AccessPattern pattern = AccessPattern.Random)
+        AccessPattern pattern = AccessPattern.Random,
+        bool guarded = true)
     {
         device ??= new ScriptedDevice(pages);
         PageCache cache = new(new PageCacheOptions
@@ -52,6 +56,7 @@ internal sealed class TestCache : IAsyncDisposable
             DirtyBackgroundRatio = dirtyBackground,
             DirtyLimitRatio = dirtyLimit,
             WriteBackInterval = TimeSpan.FromHours(1),
+            Guarded = guarded,
         });
         return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern }));
     }

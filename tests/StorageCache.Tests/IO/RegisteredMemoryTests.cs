@@ -22,17 +22,18 @@ public sealed class RegisteredMemoryTests : IDisposable
     public void Dispose() => _directory?.Dispose();
 
     [RingTheory]
-    [InlineData(1, false)]
-    [InlineData(128, false)]
-    [InlineData(128, true)]
-    public async Task Nothing_is_lost_while_the_cache_shrinks_and_grows(int depth, bool isInline)
+    [InlineData(1, false, false)]
+    [InlineData(128, false, false)]
+    [InlineData(128, true, false)]
+    [InlineData(128, false, true)]
+    public async Task Nothing_is_lost_while_the_cache_shrinks_and_grows(int depth, bool isInline, bool isGuarded)
     {
         const int Pages = 5000;
         const long Large = 12 << 20;
         string path = NewFile();
         long[] versions = new long[Pages];
         await File.WriteAllBytesAsync(path, Enumerable.Range(0, Pages).SelectMany(page => Stamp(page, 0)).ToArray());
-        await using (PageCache cache = Open(Large, Large, depth, isInline))
+        await using (PageCache cache = Open(Large, Large, depth, isInline, isGuarded))
         {
             NeedsRegistered(cache);
             Mapping mapping = await cache.OpenAsync(path);
@@ -156,7 +157,7 @@ public sealed class RegisteredMemoryTests : IDisposable
 
     private string NewFile() => (_directory = new ScratchDirectory()).File("pages");
 
-    private static PageCache Open(long memory, long most, int depth, bool isInline) => new(new PageCacheOptions
+    private static PageCache Open(long memory, long most, int depth, bool isInline, bool isGuarded = false) => new(new PageCacheOptions
     {
         MemoryLimit = memory,
         MaximumMemoryLimit = most,
@@ -164,6 +165,7 @@ public sealed class RegisteredMemoryTests : IDisposable
         IoQueueDepth = depth,
         AllowSynchronousContinuations = isInline,
         RegisterMemory = true,
+        Guarded = isGuarded,
         WriteBackInterval = TimeSpan.FromMilliseconds(20),
     });
 

@@ -24,7 +24,8 @@ internal sealed class ModelRun : IAsyncDisposable
     /// <param name="directory">Where the files are; null for memory devices. Goes away with the run.</param>
     /// <param name="synchronousContinuations">Whether code goes on in place.</param>
     /// <param name="engine">What carries out the I/O of the files.</param>
-    public ModelRun(int pageSize, bool isTiny, ScratchDirectory? directory, bool synchronousContinuations, IoEngine engine = IoEngine.Auto)
+    /// <param name="isGuarded">Whether bytes are read through a view that cannot be written.</param>
+    public ModelRun(int pageSize, bool isTiny, ScratchDirectory? directory, bool synchronousContinuations, IoEngine engine = IoEngine.Auto, bool isGuarded = true)
     {
         _pageSize = pageSize;
         _directory = directory;
@@ -39,6 +40,7 @@ internal sealed class ModelRun : IAsyncDisposable
             WriteBackInterval = TimeSpan.FromMilliseconds(5),
             IoThreads = 2,
             IoEngine = engine,
+            Guarded = isGuarded,
         });
     }
 

@@ -31,10 +31,10 @@ public sealed class ModelTests
     public Task A_cache_over_files_behaves_as_an_array_of_bytes(int pageSize) => CheckAsync(pageSize, onFiles: true, seconds: 3);
 
     private static Task CheckAsync(int pageSize, bool onFiles, double seconds) =>
-        Gen.Select(Gen.Bool, Gen.Bool, Operations.Array[1, 80]).SampleAsync(
-            async (isTiny, isSynchronous, operations) =>
+        Gen.Select(Gen.Bool, Gen.Bool, Gen.Bool, Operations.Array[1, 80]).SampleAsync(
+            async (isTiny, isSynchronous, isGuarded, operations) =>
             {
-                await using var run = new ModelRun(pageSize, isTiny, onFiles ? new ScratchDirectory() : null, isSynchronous);
+                await using var run = new ModelRun(pageSize, isTiny, onFiles ? new ScratchDirectory() : null, isSynchronous, isGuarded: isGuarded);
                 await run.RunAsync(operations);
             },
             time: Math.Max(1, (int)StressTime.Of(seconds).TotalSeconds),

@@ -63,6 +63,7 @@ public sealed class ParallelStressTests
                 StealLimit = random.Next(4) switch { 0 => 0, 1 => int.MaxValue, _ => 8 },
                 SynchronousContinuations = random.Next(2) == 0,
                 OnFiles = random.Next(2) == 0,
+                IsGuarded = random.Next(2) == 0,
             });
             try
             {

@@ -30,6 +30,9 @@ internal sealed record StressConfiguration
     /// <summary>Whether pages' memory is registered with the ring.</summary>
     public bool RegistersMemory { get; init; }
 
+    /// <summary>Whether bytes are read through a view that cannot be written.</summary>
+    public bool IsGuarded { get; init; }
+
     public bool Truncates { get; init; }
 
     public bool Resizes { get; init; }

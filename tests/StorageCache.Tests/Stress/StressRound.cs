@@ -39,6 +39,7 @@ internal sealed partial class StressRound : IAsyncDisposable
             IoEngine = configuration.Engine,
             IoQueueDepth = configuration.QueueDepth,
             RegisterMemory = configuration.RegistersMemory,
+            Guarded = configuration.IsGuarded,
         });
         for (int file = 0; file < Files; file++)
         {

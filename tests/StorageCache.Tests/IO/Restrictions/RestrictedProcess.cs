@@ -48,6 +48,14 @@ internal sealed class RestrictedProcess
     /// <summary>Runs a test to its end; fails if it does, and skips where the process cannot be restricted.</summary>
     public async Task RunAsync(Type type, string test)
     {
+        (int exitCode, string errors, string output) = await RunToItsEndAsync(type, test);
+        Assert.True(exitCode == 0, $"exit code {exitCode}\n{errors}\n{output}");
+        Assert.Contains("Total: 1,", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Runs a test to its end or the process's, and says which (128 and more: a signal); skips where the process cannot be restricted.</summary>
+    public async Task<(int ExitCode, string Errors, string Output)> RunToItsEndAsync(Type type, string test)
+    {
         string program = Path.ChangeExtension(Assembly.GetExecutingAssembly().Location, null);
         string[] command = [.. _launcher, program, "-noColor", "-method", $"{type.FullName}.{test}"];
         ProcessStartInfo start = new(command[0], command[1..]) { RedirectStandardError = true, RedirectStandardOutput = true };
@@ -63,12 +71,12 @@ internal sealed class RestrictedProcess
             string errors = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.SkipWhen(process.ExitCode == CannotRestrict || errors.Contains("setpriv: ", StringComparison.Ordinal), $"A process cannot be restricted here: {errors.Trim()}");
-            Assert.True(process.ExitCode == 0, $"exit code {process.ExitCode}\n{errors}\n{await output}");
-            Assert.Contains("Total: 1,", await output, StringComparison.Ordinal);
+            return (process.ExitCode, errors, await output);
         }
         catch (System.ComponentModel.Win32Exception error)
         {
             Assert.Skip($"A process cannot be restricted here: {error.Message}");
+            throw;
         }
     }
 }
