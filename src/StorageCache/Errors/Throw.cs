@@ -74,6 +74,13 @@ internal static class Throw
         length / mapping.PageSize,
         error);
 
+    /// <summary>See <see cref="PageWriteException"/>.</summary>
+    public static Exception MakePunchFailed(Mapping mapping, long firstPage, long endPage, IOException error) => new PageWriteException(
+        $"Pages {firstPage} to {endPage - 1} of '{mapping.Path}' could not be punched: {error.Message}",
+        mapping.Path,
+        firstPage,
+        error);
+
     /// <summary>See <see cref="FlushFailedException"/>.</summary>
     public static Exception MakeFlushFailed(Mapping mapping, Exception error) => new FlushFailedException(
         $"'{mapping.Path}' could not be made durable, and pages written since the last flush may be lost: {error.Message}",

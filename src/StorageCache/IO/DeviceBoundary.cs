@@ -118,6 +118,27 @@ internal static class DeviceBoundary
         }
     }
 
+    /// <summary><see cref="IBlockDevice.TryPunchAsync"/>, not to be cancelled.</summary>
+    /// <exception cref="IOException">The device fails.</exception>
+    public static async Task<bool> TryPunchAsync(IBlockDevice device, long offset, long length)
+    {
+        try
+        {
+            return await Begin().ConfigureAwait(true);
+        }
+        catch (Exception error) when (error is not IOException)
+        {
+            throw Failure($"punch {length} bytes at offset {offset} of", device, error);
+        }
+
+        ValueTask<bool> Begin()
+        {
+            using OwnThread.Absence absence = OwnThread.Leave();
+            using SubmissionPlug.Suspension unplugged = SubmissionPlug.Suspend();
+            return device.TryPunchAsync(offset, length, CancellationToken.None);
+        }
+    }
+
     /// <summary><see cref="IBlockDevice.Length"/>.</summary>
     /// <exception cref="IOException">The device does not say, or says nonsense.</exception>
     public static long LengthOf(IBlockDevice device)

@@ -47,4 +47,18 @@ public interface IBlockDevice : IAsyncDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     /// <exception cref="IOException">The device cannot have that length. The length is unchanged.</exception>
     ValueTask SetLengthAsync(long length, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Makes a range read as zeros and gives its space back, where the device can. It does not have to: what is not overridden does
+    /// nothing and says so, and the cache writes zeros instead. No transfer of the range is under way meanwhile; those of other ranges
+    /// may be. What was punched is durable after the next flush.
+    /// </summary>
+    /// <param name="offset">The first byte; a multiple of the page size, below <see cref="Length"/>.</param>
+    /// <param name="length">
+    /// Bytes, 1 or more: whole pages. The last one may reach beyond <see cref="Length"/>, which stays as it is.
+    /// </param>
+    /// <param name="cancellationToken">Cancels before the device has begun; later it has no effect.</param>
+    /// <returns>Whether the range reads as zeros now. False: the device does not punch, and nothing has changed.</returns>
+    /// <exception cref="IOException">The device has failed. Bytes of the range are as they were, or zeros.</exception>
+    ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken) => new(false);
 }

@@ -254,6 +254,11 @@ public sealed unsafe partial class Mapping
             return AcquireStep.Queued;
         }
 
+        if (_punch is { } punch && TryQueueForPunch(punch, waiter))
+        {
+            return AcquireStep.Queued;
+        }
+
         if (!TryEnterFor(waiter, out Slot* slot, out error))
         {
             // Room in the budget is of no use to who would find no memory for it.
@@ -488,6 +493,13 @@ public sealed unsafe partial class Mapping
             ReadyChain nobody = default;
             Unclaim(slot, ref nobody);
             return AcquireStep.Failed;
+        }
+
+        if (!MayComeIn(waiter.Page))
+        {
+            ReadyChain nobody = default;
+            Unclaim(slot, ref nobody);
+            return AcquireStep.Again;
         }
 
         BufferHead* head = HeadOf(slot);

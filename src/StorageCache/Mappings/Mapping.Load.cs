@@ -217,10 +217,16 @@ public sealed unsafe partial class Mapping
         Slot* slot = waiter.Slot;
         waiter.Made = null;
         waiter.IsFresh = true;
+
+        // Those who came to pin it meanwhile wait for no latch (W-11); nobody's code runs under this one.
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
+        ReadyChain ready = default;
         StateWord.LockList(slot);
         BecomeCurrent(slot, load.FrameAt(0), StateWord.ExclusivelyTaken | StateWord.Referenced);
+        Grant(slot, ref ready);
         StateWord.UnlockList(slot);
         _core.Loads.Return(load);
+        ready.Dispatch();
     }
 
     /// <summary>Has a page read after all that was made for one who has left since. Others may stand in line for it.</summary>

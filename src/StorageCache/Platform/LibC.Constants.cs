@@ -32,6 +32,9 @@ internal static partial class LibC
 
     public const int SEEK_END = 2;
 
+    public const int FALLOC_FL_KEEP_SIZE = 1;
+    public const int FALLOC_FL_PUNCH_HOLE = 2;
+
     public const int AT_EMPTY_PATH = 0x1000;
     public const uint STATX_BASIC_STATS = 0x7ff;
     public const uint STATX_DIOALIGN = 0x2000;

@@ -43,6 +43,9 @@ internal static unsafe partial class LibC
     public static partial int ftruncate(SafeFileHandle file, long length);
 
     [LibraryImport(Library, SetLastError = true)]
+    public static partial int fallocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport(Library, SetLastError = true)]
     public static partial int fsync(SafeFileHandle file);
 
     [LibraryImport(Library, SetLastError = true)]

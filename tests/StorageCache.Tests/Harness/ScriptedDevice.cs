@@ -30,6 +30,18 @@ internal sealed class ScriptedDevice : IBlockDevice
     /// <summary>What changing the length fails with.</summary>
     public IOException? LengthFault { get; set; }
 
+    /// <summary>Whether the device can be punched.</summary>
+    public bool CanPunch { get; set; } = true;
+
+    /// <summary>What punching throws.</summary>
+    public Exception? PunchFault { get; set; }
+
+    /// <summary>Comes before the device is punched.</summary>
+    public Func<Task> BeforePunch { get; set; } = static () => Task.CompletedTask;
+
+    /// <summary>The ranges that were to be punched, in bytes.</summary>
+    public List<(long Offset, long Length)> Punches { get; } = [];
+
     /// <summary>Whether calls are kept for <see cref="Calls"/>; off where a test counts allocations.</summary>
     public bool Records { get; set; } = true;
 
@@ -147,6 +159,18 @@ internal sealed class ScriptedDevice : IBlockDevice
 
     public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken) =>
         LengthFault is null ? Memory.SetLengthAsync(length, cancellationToken) : ValueTask.FromException(LengthFault);
+
+    public async ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken)
+    {
+        Punches.Add((offset, length));
+        await BeforePunch();
+        if (PunchFault is not null)
+        {
+            throw PunchFault;
+        }
+
+        return CanPunch && await Memory.TryPunchAsync(offset, length, cancellationToken);
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

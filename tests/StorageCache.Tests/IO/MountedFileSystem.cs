@@ -23,6 +23,9 @@ internal sealed class MountedFileSystem : IDisposable
     /// <summary>A tmpfs of limited size.</summary>
     public static MountedFileSystem Tmpfs(int bytes) => Create(mounted => TryRun("mount", "-t", "tmpfs", "-o", $"size={bytes}", "tmpfs", mounted.Path));
 
+    /// <summary>A ramfs, which has no holes.</summary>
+    public static MountedFileSystem Ramfs() => Create(mounted => TryRun("mount", "-t", "ramfs", "ramfs", mounted.Path));
+
     /// <summary>A file system of the given type on a file.</summary>
     /// <param name="type">As <c>mkfs</c> and <c>mount</c> call it.</param>
     /// <param name="bytes">Size of the file.</param>

@@ -20,6 +20,14 @@ internal sealed class FileModel(int pageSize)
 
     public void SetLength(long length) => Array.Resize(ref _bytes, (int)length);
 
+    public void Punch(long firstPage, long count)
+    {
+        for (long page = firstPage; page < Math.Min(firstPage + count, PageCount); page++)
+        {
+            Page(page).Clear();
+        }
+    }
+
     /// <summary>What asking for a page anew does: the file becomes long enough to hold a page beyond its end whole.</summary>
     public void Renew(long page)
     {

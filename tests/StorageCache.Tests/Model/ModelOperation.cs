@@ -32,6 +32,8 @@ internal enum ModelAction
     Extend,
     Truncate,
     TruncateCancelled,
+    Punch,
+    PunchCancelled,
     Prefetch,
     DontNeed,
     ReadBackward,

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Tests.Harness;
 using StorageCache.Tests.IO;
 using StorageCache.Tests.Stress;
 using Xunit;
@@ -109,7 +110,7 @@ internal sealed class ModelRun : IAsyncDisposable
     private long Limit(int frames) => CacheCore.LeastMemory(_pageSize) + (Math.Max(0, frames - 64) * (long)(_pageSize + 256));
 
     private async Task OpenAsync(int file) => _mappings[file] = _directory is null
-        ? await _cache.OpenAsync(_devices[file])
+        ? await _cache.OpenAsync(file == 0 ? new UnpunchableDevice(_devices[file]) : _devices[file])
         : await _cache.OpenAsync(_directory.File($"file{file}"), new MappingOptions { Exclusive = false });
 
     private void Compare(int file, long page, ReadOnlySpan<byte> bytes)
@@ -161,6 +162,13 @@ internal sealed class ModelRun : IAsyncDisposable
                 return;
             case ModelAction.TruncateCancelled:
                 await TruncateCancelledAsync(mapping, model, value);
+                return;
+            case ModelAction.Punch:
+                await mapping.PunchAsync(page, value % 100);
+                model.Punch(page, value % 100);
+                return;
+            case ModelAction.PunchCancelled:
+                await PunchCancelledAsync(mapping, model, page, value);
                 return;
             case ModelAction.WriteNew or ModelAction.WriteNewAsync or ModelAction.TryWriteNew or ModelAction.WriteNewCancelled:
                 await RenewAsync(operation, mapping, model);
@@ -402,6 +410,22 @@ internal sealed class ModelRun : IAsyncDisposable
             Assert.False(lease.Span.ContainsAnyExcept((byte)0), "a new page is zero");
             Change(file, page, lease, value);
         }
+    }
+
+    private static async Task PunchCancelledAsync(Mapping mapping, FileModel model, int page, int value)
+    {
+        if (page >= model.PageCount)
+        {
+            return;
+        }
+
+        // Somebody holds the first page, so the punch waits, and nothing has changed when it is cancelled.
+        using PageReadLease held = await mapping.ReadAsync(page);
+        using var source = new CancellationTokenSource();
+        Task punch = mapping.PunchAsync(page, 1 + (value % 100), source.Token).AsTask();
+        mapping.Prefetch(page, value % 50);
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => punch);
     }
 
     private async Task TruncateCancelledAsync(Mapping mapping, FileModel model, int value)

@@ -32,6 +32,8 @@ internal sealed class HookedDevice : IBlockDevice
         await Inner.SetLengthAsync(length, cancellationToken);
     }
 
+    public ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken) => Inner.TryPunchAsync(offset, length, cancellationToken);
+
     public ValueTask DisposeAsync() => Inner.DisposeAsync();
 
     private async Task RunAsync(BlockRequest request)

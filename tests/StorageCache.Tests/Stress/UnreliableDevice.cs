@@ -54,6 +54,8 @@ internal sealed class UnreliableDevice : IBlockDevice
 
     public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken) => Inner.SetLengthAsync(length, cancellationToken);
 
+    public ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken) => Inner.TryPunchAsync(offset, length, cancellationToken);
+
     public ValueTask DisposeAsync() => Inner.DisposeAsync();
 
     private void Run(BlockRequest request, int milliseconds)

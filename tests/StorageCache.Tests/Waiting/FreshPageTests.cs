@@ -50,6 +50,35 @@ public class FreshPageTests
         Assert.Equal(0, test.Device.Reads);
     }
 
+    /// <summary>W-11: one who came to pin the page before its maker had it waits for that, and not for the maker's lease.</summary>
+    [Fact]
+    public async Task A_pin_that_came_before_the_maker_had_the_page_does_not_wait_for_the_lease()
+    {
+        await using TestCache test = await TestCache.OpenAsync(inline: true);
+        using Onlooker onlooker = new(test.Cache.Core.FrameQueue);
+        (Task<PageWriteLease> maker, Task<PagePin> pinning) = GrantAndPin(test);
+        using PageWriteLease lease = await maker.InTime();
+        using PagePin pin = await pinning.InTime();
+        Assert.False(pin.TryRead(out _));
+    }
+
+    private static (Task<PageWriteLease> Maker, Task<PagePin> Pinning) GrantAndPin(TestCache test)
+    {
+        InlineResumption.Hold();
+        try
+        {
+            Task<PageWriteLease> maker = test.Mapping.WriteNewAsync(20).AsTask();
+            Task<PagePin> pinning = test.Mapping.PinAsync(20).AsTask();
+            Assert.False(maker.IsCompleted);
+            Assert.False(pinning.IsCompleted);
+            return (maker, pinning);
+        }
+        finally
+        {
+            InlineResumption.Release();
+        }
+    }
+
     // Not asynchronous: what is held is the thread's.
     private static (Task<PageWriteLease> Maker, Task<PagePin> Pinning) GrantAndCancel(TestCache test, CancellationTokenSource source)
     {
