@@ -5,7 +5,8 @@ namespace StorageCache;
 
 /// <summary>
 /// Keeps a page resident without latching it: the way to keep the root of a tree at hand. Leases are taken from it without
-/// a look-up. A pin does not stop others from reading or writing the page, nor a truncation from taking it away.
+/// a look-up. A pin does not stop others from reading or writing the page, nor a punch from clearing it, nor a truncation
+/// from taking it away.
 /// </summary>
 /// <remarks>
 /// A pin is a struct that may live across an <c>await</c> and move to another thread; it is not to be copied. Leases taken

@@ -65,6 +65,28 @@ public sealed class PunchFileTests
         Assert.Equal(expected, await File.ReadAllBytesAsync(path));
     }
 
+    [Fact]
+    public async Task A_block_device_reads_as_zeros_where_it_was_punched()
+    {
+        using ScratchDirectory directory = new();
+        string image = directory.File("image");
+        await File.WriteAllBytesAsync(image, [.. Enumerable.Repeat((byte)7, 100 * Page)]);
+        using LoopDevice loop = LoopDevice.Over(image);
+        await using PageCache cache = NewCache(IoEngine.Auto);
+        Mapping mapping = await cache.OpenAsync(loop.Path);
+        await mapping.PunchAsync(10, 20);
+        await mapping.PunchAsync(99, 20);
+        await mapping.CloseAsync();
+        mapping = await cache.OpenAsync(loop.Path);
+        for (int page = 0; page < 100; page++)
+        {
+            using PageReadLease lease = await mapping.ReadAsync(page);
+            Assert.Equal(-1, lease.Span.IndexOfAnyExcept((byte)(page is (>= 10 and < 30) or 99 ? 0 : 7)));
+        }
+
+        await mapping.CloseAsync();
+    }
+
     private static PageCache NewCache(IoEngine engine) => new(new PageCacheOptions { MemoryLimit = CacheCore.LeastMemory(Page), IoEngine = engine, IoThreads = 4 });
 
     private static async Task<byte[]> FillAsync(Mapping mapping)

@@ -152,6 +152,39 @@ public abstract class BlockDeviceTests
     }
 
     [Fact]
+    public async Task What_is_punched_reads_as_zeros_and_the_length_stays()
+    {
+        await using IBlockDevice device = Open();
+        byte[] bytes = Pattern((70 * Page) + 100, 8);
+        using TestRequest write = TestRequest.Write(0, bytes).ExecuteOn(device);
+        foreach ((int first, int count) in new[] { (1, 2), (5, 40), (70, 1) })
+        {
+            // The last page reaches beyond the end.
+            Assert.True(await device.TryPunchAsync(first * Page, count * Page, CancellationToken.None));
+            bytes.AsSpan(first * Page, Math.Min(count * Page, bytes.Length - (first * Page))).Clear();
+        }
+
+        Assert.Equal(bytes.Length, device.Length);
+        using TestRequest read = TestRequest.Read(0, 71).ExecuteOn(device);
+        Assert.Equal(bytes.Length, read.BytesTransferred);
+        Assert.Equal(bytes, read.Bytes[..bytes.Length]);
+    }
+
+    [Fact]
+    public async Task A_punch_that_is_cancelled_beforehand_or_makes_no_sense_changes_nothing()
+    {
+        await using IBlockDevice device = Open();
+        using TestRequest write = TestRequest.Write(0, Pattern(Page, 9)).ExecuteOn(device);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await device.TryPunchAsync(0, Page, new CancellationToken(canceled: true)));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await device.TryPunchAsync(-Page, Page, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await device.TryPunchAsync(0, 0, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await device.TryPunchAsync(Page, long.MaxValue, CancellationToken.None));
+        using TestRequest read = TestRequest.Read(0, 1).ExecuteOn(device);
+        Assert.Equal(Pattern(Page, 9), read.Bytes);
+    }
+
+    [Fact]
     public async Task A_change_of_length_that_is_cancelled_beforehand_changes_nothing()
     {
         await using IBlockDevice device = Open();

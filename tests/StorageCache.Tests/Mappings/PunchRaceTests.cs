@@ -43,7 +43,7 @@ public sealed class PunchRaceTests : IAsyncLifetime
         Assert.Equal(0, _test.ByteOf(11));
     }
 
-    /// <remarks>M-9.</remarks>
+    /// <remarks>M-10.</remarks>
     [Fact]
     public async Task A_cancelled_punch_leaves_everything_as_it_was()
     {

@@ -54,7 +54,14 @@ internal sealed class UnreliableDevice : IBlockDevice
 
     public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken) => Inner.SetLengthAsync(length, cancellationToken);
 
-    public ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken) => Inner.TryPunchAsync(offset, length, cancellationToken);
+    public async ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken)
+    {
+        // Time for others on both sides of it.
+        await Task.Delay(Next(3), CancellationToken.None);
+        bool isPunched = await Inner.TryPunchAsync(offset, length, CancellationToken.None);
+        await Task.Delay(Next(3), CancellationToken.None);
+        return isPunched;
+    }
 
     public ValueTask DisposeAsync() => Inner.DisposeAsync();
 
