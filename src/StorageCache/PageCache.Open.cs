@@ -78,12 +78,7 @@ public sealed partial class PageCache
         {
             ThrowIfDisposed();
 
-            // Opening may wait for the disk, so it has a thread of its own.
-            FileBlockDevice device = await Task.Factory.StartNew(
-                () => OpenDevice(path, options),
-                CancellationToken.None,
-                TaskCreationOptions.LongRunning,
-                TaskScheduler.Default).ConfigureAwait(false);
+            FileBlockDevice device = await OpenOnOwnThreadAsync(path, options).ConfigureAwait(false);
             try
             {
                 if (_files.TryGetValue(device.Identity, out Mapping? open))
@@ -238,6 +233,10 @@ public sealed partial class PageCache
         open.AddOpen();
         return (open, null);
     }
+
+    /// <summary>Opens a file. That may wait for the disk, so it has a thread of its own.</summary>
+    private Task<FileBlockDevice> OpenOnOwnThreadAsync(string path, MappingOptions options) => Task.Factory.StartNew(
+        () => OpenDevice(path, options), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     private FileBlockDevice OpenDevice(string path, MappingOptions options)
     {

@@ -7,7 +7,7 @@ namespace StorageCache.Frames;
 
 /// <summary>
 /// Finds frames by a key: a hash table with chains, an entry for each frame at most, and a lock bit in each bucket. Whoever finds
-/// a frame has a reference to it before the bucket is free again, so that it is no more the only owner's alone (F-9). Thread-safe.
+/// a frame has a reference to it before the bucket is free again, so that it is no more the only owner's alone (F-10). Thread-safe.
 /// </summary>
 /// <remarks>Memory comes with the first use, and counts in the memory limit: buckets for as many frames as the cache had room for then, and entries as frames are put in.</remarks>
 internal sealed unsafe class FrameIndex
@@ -116,7 +116,7 @@ internal sealed unsafe class FrameIndex
     /// </summary>
     public bool TryInsert(uint frame, in FrameKey key)
     {
-        Debug.Assert((Volatile.Read(ref _frames.Descriptor(frame)->Marks) & _mark) == 0, "a frame has one key in an index (F-9)");
+        Debug.Assert((Volatile.Read(ref _frames.Descriptor(frame)->Marks) & _mark) == 0, "a frame has one key in an index (F-10)");
         if (!_isActive || !EnsureCommitted(frame) || !_room.TryTake())
         {
             return false;

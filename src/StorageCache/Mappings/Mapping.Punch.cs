@@ -89,6 +89,9 @@ public sealed partial class Mapping
             Interlocked.MemoryBarrier();
             await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
             cancellationToken.ThrowIfCancellationRequested();
+
+            // Those in memory may still be lent to files that hold what this one did; none comes in by what it held.
+            Sharing?.OnPunch(punch.FirstPage, punch.EndPage);
             if (!await TryPunchDeviceAsync(punch).ConfigureAwait(true))
             {
                 return false;

@@ -27,7 +27,9 @@ internal sealed class OwnThread : SynchronizationContext
     /// on elsewhere: the runtime runs no foreign continuation in a context that is not its own.
     /// </summary>
     /// <param name="work">An <c>async</c> method; does not throw itself.</param>
-    public Task Run(Func<Task> work)
+    /// <typeparam name="TTask">The kind of task that it gives.</typeparam>
+    public TTask Run<TTask>(Func<TTask> work)
+        where TTask : Task
     {
         SynchronizationContext? before = Current;
         SetSynchronizationContext(this);

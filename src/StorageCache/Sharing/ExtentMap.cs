@@ -85,6 +85,9 @@ internal sealed class ExtentMap
     /// <summary>Takes a page out: it is about to be written, or gone.</summary>
     public void Leave(long page) => _private.Add(page);
 
+    /// <summary>Takes the pages from one to an end out: they are about to become others.</summary>
+    public void LeaveRange(long page, long end) => _private.AddRange(page, end);
+
     /// <summary>Takes all pages out from one on: the file is being cut there.</summary>
     public void Cut(long fromPage)
     {

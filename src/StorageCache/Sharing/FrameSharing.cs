@@ -104,7 +104,7 @@ internal sealed unsafe class FrameSharing
 
     /// <summary>
     /// A frame that has the same bytes as another, with a reference; zero if there is none in the domain. Bytes decide, never hashes:
-    /// whoever has a reference to a frame that was found can be sure of its bytes (F-9).
+    /// whoever has a reference to a frame that was found can be sure of its bytes (F-10).
     /// </summary>
     public uint TryTakeEqual(in FrameKey key, uint frame)
     {

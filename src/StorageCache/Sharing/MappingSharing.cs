@@ -61,6 +61,9 @@ internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bo
         Volatile.Read(ref _extents)?.Leave(page);
     }
 
+    /// <summary>Pages from one to an end are about to be punched. No recording is under way, for that keeps punches out.</summary>
+    public void OnPunch(long page, long end) => Extents?.LeaveRange(page, end);
+
     /// <summary>The file is about to be cut: pages that come back will be others.</summary>
     /// <param name="fromPage">The first page that does not stay as it is.</param>
     public void OnCut(long fromPage) => Extents?.Cut(fromPage);

@@ -71,6 +71,20 @@ internal sealed class PageSet
         }
     }
 
+    /// <summary>Adds the pages from one to an end, as far as they are below the bound.</summary>
+    public void AddRange(long page, long end)
+    {
+        long bound = Math.Min(end, Pages);
+        while (page < bound)
+        {
+            long word = page / BitsPerWord;
+            long wordEnd = Math.Min((word + 1) * BitsPerWord, bound);
+            ulong bits = (ulong.MaxValue >> (int)(BitsPerWord - (wordEnd - page))) << (int)(page % BitsPerWord);
+            Interlocked.Or(ref _words[word], bits);
+            page = wordEnd;
+        }
+    }
+
     private ulong WordAt(long page) => Volatile.Read(ref _words[page / BitsPerWord]);
 
     private static ulong Bit(long page) => 1UL << (int)(page % BitsPerWord);
