@@ -227,6 +227,11 @@ internal sealed unsafe class CacheCore
     public uint TryAllocateFrame(bool forBreak)
     {
         uint frame = Frames.TryAllocate(forBreak);
+        if (frame == 0 && Protection.LateDrops.Drop())
+        {
+            frame = Frames.TryAllocate(forBreak);
+        }
+
         if (frame == 0 && Reclaimer.Evict(1) > 0)
         {
             frame = Frames.TryAllocate(forBreak);

@@ -41,7 +41,7 @@ public sealed partial class Mapping : IAsyncDisposable
     private long _residentPages;
     private volatile MappingState _state;
 
-    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, MappingSharing? sharing, bool isReadOnly, bool ownsDevice)
+    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, SharingDomain domain, MappingSharing? sharing, bool isReadOnly, bool ownsDevice)
     {
         _core = core;
         _number = number;
@@ -59,6 +59,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _ownsDevice = ownsDevice;
         Device = device;
         Identity = identity;
+        SharingDomain = domain;
         Sharing = sharing;
         IsReadOnly = isReadOnly;
         PageSize = core.PageSize;
@@ -79,6 +80,9 @@ public sealed partial class Mapping : IAsyncDisposable
 
     /// <summary>Whether I/O passes the kernel's page cache by.</summary>
     public bool IsDirect => Device is FileBlockDevice { IsDirect: true };
+
+    /// <summary>With whom the mapping may share frames.</summary>
+    public SharingDomain SharingDomain { get; }
 
     /// <summary>Where the mapping is in its life.</summary>
     public MappingState State => _state;

@@ -19,10 +19,11 @@ public sealed class MappingOptions
     public bool Exclusive { get; init; } = true;
 
     /// <summary>
-    /// With which other mappings frames may be shared: those of the same domain. Default: <see cref="SharingDomain.Default"/>, which shares
-    /// extents and no content.
+    /// With which other mappings frames may be shared: those of the same domain. Null, the default, stands for
+    /// <see cref="StorageCache.SharingDomain.Default"/>, which shares extents and no content; for a file that is open already, for the domain that
+    /// it has.
     /// </summary>
-    public SharingDomain SharingDomain { get; init; } = SharingDomain.Default;
+    public SharingDomain? SharingDomain { get; init; }
 
     /// <summary>Whether the mapping shares frames with others at all. Default: true.</summary>
     public bool Shares { get; init; } = true;

@@ -16,7 +16,7 @@ public sealed partial class PageCache
         {
             Mode = MappingMode.CreateNew,
             AccessPattern = source.AccessPattern,
-            SharingDomain = source.Sharing?.Domain ?? SharingDomain.Default,
+            SharingDomain = source.SharingDomain,
             Shares = source.Sharing is not null,
         };
         FileBlockDevice device = await OpenOnOwnThreadAsync(path, options).ConfigureAwait(true);

@@ -21,6 +21,7 @@ public sealed partial class PageCache
     /// <exception cref="UnauthorizedAccessException">Permission is denied.</exception>
     /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
     /// <exception cref="MappingLockedException">Another process, or another cache, has the file locked.</exception>
+    /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain needs.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(string path, MappingOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -109,7 +110,7 @@ public sealed partial class PageCache
     /// disposes of the device after the mapping is closed.
     /// </summary>
     /// <param name="device">The device; its alignment divides the page size.</param>
-    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/> and <see cref="MappingOptions.AccessPattern"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
+    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/> and <see cref="MappingOptions.Shares"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
     /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
@@ -225,6 +226,16 @@ public sealed partial class PageCache
             throw new ArgumentException($"'{open.Path}' is open for reading only; it cannot be opened for writing as well.", nameof(options));
         }
 
+        if (options.SharingDomain is { } domain && domain != open.SharingDomain)
+        {
+            throw new ArgumentException($"'{open.Path}' is open in the sharing domain '{open.SharingDomain}'; it cannot be opened in '{domain}' as well.", nameof(options));
+        }
+
+        if (!options.Shares && open.Sharing is not null)
+        {
+            throw new ArgumentException($"'{open.Path}' is open and shares frames; it cannot be opened as one that does not.", nameof(options));
+        }
+
         if (options.Mode == MappingMode.CreateNew)
         {
             throw new BlockIOException($"Cannot create '{open.Path}': it exists, and is open.", Platform.Errno.EEXIST);
@@ -253,8 +264,8 @@ public sealed partial class PageCache
     {
         // Extents say nothing of a file that others may write.
         bool hasExtents = options.Exclusive && device is IExtentDevice { ExtentSpace: not null };
-        MappingSharing? sharing = options.Shares ? _core.Sharing.JoinDomain(options.SharingDomain, hasExtents) : null;
-        int number = _core.Register(number => new Mapping(_core, number, device, identity, sharing, isReadOnly, ownsDevice));
+        MappingSharing? sharing = options.Shares ? _core.Sharing.JoinDomain(options.SharingDomain ?? SharingDomain.Default, hasExtents) : null;
+        int number = _core.Register(number => new Mapping(_core, number, device, identity, options.SharingDomain ?? SharingDomain.Default, sharing, isReadOnly, ownsDevice));
         Mapping mapping = _core.MappingAt(number)!;
         mapping.AccessPattern = options.AccessPattern;
         mapping.AddOpen();

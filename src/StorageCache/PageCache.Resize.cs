@@ -58,7 +58,7 @@ public sealed partial class PageCache
     {
         TimeProvider time = Options.TimeProvider;
         long start = time.GetTimestamp();
-        while (_core.Frames.Excess > 0 || _core.Heads.InUse > _core.Heads.Capacity)
+        while (_core.Frames.Excess > 0 || _core.Heads.InUse > _core.Heads.Limit)
         {
             _core.TryReclaimLeaf();
             _core.Reclaimer.Call();

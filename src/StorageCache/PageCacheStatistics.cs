@@ -78,7 +78,7 @@ public readonly record struct PageCacheStatistics
     /// <summary>Pages that were hashed for sharing by content.</summary>
     public long PagesHashed { get; init; }
 
-    /// <summary>Processor time that the hashing of pages as they were read has taken.</summary>
+    /// <summary>Time that hashing has taken, of pages as they were read and by the scan, on whatever threads.</summary>
     public TimeSpan HashTime { get; init; }
 
     /// <summary>Pages that the background scan for equal pages has looked at.</summary>

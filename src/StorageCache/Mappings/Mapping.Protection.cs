@@ -51,9 +51,18 @@ public sealed unsafe partial class Mapping
                 }
             }
 
-            if (_core.Protection.TryBreak(slot, copy, out uint released))
+            bool isHardened = Sharing is { IsHardened: true };
+            if (_core.Protection.TryBreak(slot, copy, evenly: isHardened, out uint released))
             {
-                LetGoQuietly(released);
+                if (isHardened)
+                {
+                    _core.Protection.LateDrops.Add(released);
+                }
+                else
+                {
+                    LetGoQuietly(released);
+                }
+
                 return true;
             }
         }

@@ -19,6 +19,7 @@ internal sealed unsafe class FrameProtection
     {
         _core = core;
         Owners = new FrameOwners(core.Frames, core.Heads);
+        LateDrops = new LateDrops(core);
     }
 
     /// <summary>Who owns which frame.</summary>
@@ -26,6 +27,9 @@ internal sealed unsafe class FrameProtection
 
     /// <summary>What was protected, broken and refused.</summary>
     public ProtectionCounters Counters { get; } = new();
+
+    /// <summary>References that are dropped by another thread.</summary>
+    public LateDrops LateDrops { get; }
 
     /// <summary>Those who want to hear of breaks.</summary>
     public BreakWatchers Watchers { get; } = new();
@@ -105,9 +109,10 @@ internal sealed unsafe class FrameProtection
     /// </summary>
     /// <param name="slot">The page, exclusively latched by the caller.</param>
     /// <param name="copy">A frame with one reference, which becomes the page's.</param>
+    /// <param name="evenly">Whether the time it takes is not to depend on whether others have the frame (SH-9).</param>
     /// <param name="released">The old frame; the caller drops the page's reference to it.</param>
     /// <returns>False, and nothing has changed, if the protection has ended meanwhile.</returns>
-    public bool TryBreak(Slot* slot, uint copy, out uint released)
+    public bool TryBreak(Slot* slot, uint copy, bool evenly, out uint released)
     {
         FramePool frames = _core.Frames;
         uint frame = slot->Frame;
@@ -121,7 +126,15 @@ internal sealed unsafe class FrameProtection
         {
             FrameDescriptor* descriptor = frames.Descriptor(frame);
             Counters.Broke(FrameHolds.ReasonOf(descriptor));
-            Owners.Detach(frame, slot->Head);
+            if (evenly)
+            {
+                Owners.DetachEvenly(frame, slot->Head);
+            }
+            else
+            {
+                Owners.Detach(frame, slot->Head);
+            }
+
             bool isAttached = Owners.TryAttach(copy, slot->Head);
             Debug.Assert(isAttached, "a copy is the writer's alone (P-3)");
             slot->Frame = copy;

@@ -47,7 +47,7 @@ public sealed unsafe class ProtectedPage : IDisposable, IThreadPoolWorkItem
         get
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _released) != 0 || Mapping.Cache.IsDisposed, this);
-            return new ReadOnlySpan<byte>(Mapping.AddressOf(Frame), Mapping.PageSize);
+            return new ReadOnlySpan<byte>(Mapping.ReadAddressOf(Frame), Mapping.PageSize);
         }
     }
 

@@ -158,6 +158,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         {
             _wake.WaitOne(Rest());
             Interlocked.Exchange(ref _kicked, 0);
+            _core.Protection.LateDrops.Drop();
             _core.FrameQueue.RetryDueBreaks();
             _core.FrameQueue.Pump();
             _core.FrameQueue.ExpireDue();
@@ -202,6 +203,8 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
         while (!_stopping && (_core.Frames.Available < HighWatermark || HasWork))
         {
             _core.Frames.RetireFree(Math.Min(_core.Frames.Excess, FramesPerStep));
+
+            _core.Protection.LateDrops.Drop();
 
             // No more than is missing: in a small cache a few steps more would empty it.
             long began = Environment.TickCount64;

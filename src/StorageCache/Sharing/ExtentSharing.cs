@@ -267,16 +267,22 @@ internal sealed class ExtentSharing
     }
 
     /// <summary>The other mappings that may have pages in common with one, the likeliest first.</summary>
-    private IEnumerable<Mapping> Others(Mapping mapping, Mapping? likely)
+    private List<Mapping> Others(Mapping mapping, Mapping? likely)
     {
-        ExtentSpace? space = SpaceOf(mapping);
-        return _core.OpenMappings()
-            .Where(other => other != mapping
-                && other.State == MappingState.Open
-                && other.Sharing is { SharesExtents: true } sharing
-                && sharing.DomainNumber == mapping.Sharing!.DomainNumber
-                && SpaceOf(other) == space)
-            .OrderByDescending(other => other == likely);
+        List<Mapping> others = [];
+        foreach (Mapping other in _core.OpenMappings().Where(other => other != mapping && SpaceOf(other) == SpaceOf(mapping)))
+        {
+            if (other.Sharing is not { SharesExtents: true } sharing || sharing.DomainNumber != mapping.Sharing!.DomainNumber)
+            {
+                _core.Protection.Counters.Refused(ProtectionRefusal.OptedOut);
+            }
+            else if (other.State == MappingState.Open)
+            {
+                others.Add(other);
+            }
+        }
+
+        return [.. others.OrderByDescending(other => other == likely)];
     }
 
     private static ExtentSpace? SpaceOf(Mapping mapping) => (mapping.Device as IExtentDevice)?.ExtentSpace;
