@@ -111,14 +111,21 @@ internal sealed unsafe class FrameIndex
     }
 
     /// <summary>
-    /// Puts a frame in that is in no chain of this index. From here on it may have other users: it is protected for each of its
-    /// owners (P-5). Returns false if a frame with that key is there, or there is no room.
+    /// Puts a frame in. From here on it may have other users: it is protected for each of its owners (P-5). Returns false if it is in
+    /// already, or a frame with that key is, or there is no room.
     /// </summary>
     public bool TryInsert(uint frame, in FrameKey key)
     {
-        Debug.Assert((Volatile.Read(ref _frames.Descriptor(frame)->Marks) & _mark) == 0, "a frame has one key in an index (F-10)");
         if (!_isActive || !EnsureCommitted(frame) || !_room.TryTake())
         {
+            return false;
+        }
+
+        // Its entry is that one's who sets the mark: two of its owners may come at once.
+        FrameDescriptor* descriptor = _frames.Descriptor(frame);
+        if ((Interlocked.Or(ref descriptor->Marks, _mark) & _mark) != 0)
+        {
+            _room.Return();
             return false;
         }
 
@@ -128,6 +135,7 @@ internal sealed unsafe class FrameIndex
         {
             if (_entries[other].Has(key))
             {
+                Interlocked.And(ref descriptor->Marks, ~_mark);
                 Unlock(bucket);
                 _room.Return();
                 return false;
@@ -137,7 +145,6 @@ internal sealed unsafe class FrameIndex
         Entry* entry = _entries + frame;
         entry->Set(key);
         entry->Next = first;
-        Interlocked.Or(ref _frames.Descriptor(frame)->Marks, _mark);
         Volatile.Write(ref *bucket, frame);
         return true;
     }
@@ -149,7 +156,8 @@ internal sealed unsafe class FrameIndex
         FrameDescriptor* descriptor = _frames.Descriptor(frame);
         while ((Volatile.Read(ref descriptor->Marks) & _mark) != 0)
         {
-            // Read without the lock, the key may be half of one and half of another: then the frame is not in that chain.
+            // Read without the lock, the key may be half of one and half of another, or the frame be on its way in: then it is not in
+            // that chain.
             uint* bucket = Lock(_entries[frame].Key);
             if (TryUnlink(bucket, frame))
             {

@@ -107,11 +107,10 @@ internal sealed unsafe class FrameOwners
             return;
         }
 
-        // In place of the two neighbours in the ring, and of what is counted when one leaves it.
+        // In place of the neighbours in the ring, one as a rule, and of what is counted when one leaves it.
         uint decoy = (uint)(Interlocked.Add(ref _decoy, 0x9E37_79B9) % _heads.HighWater) + 1;
-        uint other = (uint)((decoy * 2_654_435_761L) % _heads.HighWater) + 1;
         Interlocked.Add(ref _heads[decoy]->OwnerNext, 0);
-        Interlocked.Add(ref _heads[other]->OwnerPrevious, 0);
+        Interlocked.Add(ref _heads[decoy]->OwnerPrevious, 0);
         _heads.AddFurther(0);
         Interlocked.Add(ref _decoyCount, 0);
         Interlocked.Add(ref _sharedFrames, 0);

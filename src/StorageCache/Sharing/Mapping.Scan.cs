@@ -108,9 +108,7 @@ public sealed unsafe partial class Mapping
         ulong state = StateWord.LockList(slot);
 
         // It is protected still: that ends under the list lock, and only if nobody else has a reference (P-5).
-        if (IsAs(slot, state, frame, owner)
-            && (state & (StateWord.Protected | StateWord.Exclusive)) == StateWord.Protected
-            && (Volatile.Read(ref _core.Frames.Descriptor(frame)->Marks) & FrameMarks.ByContent) == 0)
+        if (IsAs(slot, state, frame, owner) && (state & (StateWord.Protected | StateWord.Exclusive)) == StateWord.Protected)
         {
             _core.Sharing.ByContent.TryInsert(frame, key);
         }

@@ -173,10 +173,7 @@ public sealed unsafe partial class Mapping
             {
                 frame = slot->Frame;
                 _core.Frames.AddReference(frame);
-                if ((Volatile.Read(ref _core.Frames.Descriptor(frame)->Marks) & FrameMarks.ByExtent) == 0)
-                {
-                    _core.Sharing.ByExtent.TryInsert(frame, key);
-                }
+                _core.Sharing.ByExtent.TryInsert(frame, key);
             }
             else
             {
