@@ -7,6 +7,9 @@ namespace StorageCache;
 /// <content>Opening files and devices, and undoing it: one mapping for each, however often it is opened.</content>
 public sealed partial class PageCache
 {
+    /// <summary>How long an open looks for what the file has in common with others: of a million extents the kernel tells for seconds.</summary>
+    private static readonly TimeSpan s_searchAtMost = TimeSpan.FromSeconds(10);
+
     /// <summary>Orders opens and closes.</summary>
     private readonly AsyncLock _registry = new();
     private readonly Dictionary<FileIdentity, Mapping> _files = [];
@@ -60,13 +63,16 @@ public sealed partial class PageCache
             return;
         }
 
+        using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(s_searchAtMost);
         try
         {
-            await _core.OwnThread.Run(() => _core.Extents.JoinAsync(mapping, likely, cancellationToken)).ConfigureAwait(false);
+            await _core.OwnThread.Run(() => _core.Extents.JoinAsync(mapping, likely, patience.Token)).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
             // The file is open; what it has in common with others stays unknown.
+            _core.Protection.Counters.Refused(ProtectionRefusal.Unconfirmed);
         }
     }
 
