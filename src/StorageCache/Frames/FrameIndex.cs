@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using StorageCache.Platform;
@@ -112,7 +111,7 @@ internal sealed unsafe class FrameIndex
 
     /// <summary>
     /// Puts a frame in. From here on it may have other users: it is protected for each of its owners (P-5). Returns false if it is in
-    /// already, or a frame with that key is, or there is no room.
+    /// already, by whatever key, or another frame with that key is, or there is no room.
     /// </summary>
     public bool TryInsert(uint frame, in FrameKey key)
     {
@@ -121,32 +120,22 @@ internal sealed unsafe class FrameIndex
             return false;
         }
 
-        // Its entry is that one's who sets the mark: two of its owners may come at once.
-        FrameDescriptor* descriptor = _frames.Descriptor(frame);
-        if ((Interlocked.Or(ref descriptor->Marks, _mark) & _mark) != 0)
+        // Owners of one frame may have it found at once, by different keys and each under a lock of its own: the mark says whose key it is
+        // (F-10). Whoever removes the frame meanwhile waits until it stands in a chain, or the mark has gone again.
+        ref uint marks = ref _frames.Descriptor(frame)->Marks;
+        bool isInserted = (Interlocked.Or(ref marks, _mark) & _mark) == 0;
+        if (isInserted && !TryLink(frame, key))
+        {
+            Interlocked.And(ref marks, ~_mark);
+            isInserted = false;
+        }
+
+        if (!isInserted)
         {
             _room.Return();
-            return false;
         }
 
-        uint* bucket = Lock(key);
-        uint first = *bucket & ~BucketLock;
-        for (uint other = first; other != 0; other = _entries[other].Next)
-        {
-            if (_entries[other].Has(key))
-            {
-                Interlocked.And(ref descriptor->Marks, ~_mark);
-                Unlock(bucket);
-                _room.Return();
-                return false;
-            }
-        }
-
-        Entry* entry = _entries + frame;
-        entry->Set(key);
-        entry->Next = first;
-        Volatile.Write(ref *bucket, frame);
-        return true;
+        return isInserted;
     }
 
     /// <summary>Takes a frame out, if it is in. Nobody can find it afterwards.</summary>
@@ -156,8 +145,7 @@ internal sealed unsafe class FrameIndex
         FrameDescriptor* descriptor = _frames.Descriptor(frame);
         while ((Volatile.Read(ref descriptor->Marks) & _mark) != 0)
         {
-            // Read without the lock, the key may be half of one and half of another, or the frame be on its way in: then it is not in
-            // that chain.
+            // Read without the lock, the key may be half of one and half of another: then the frame is not in that chain.
             uint* bucket = Lock(_entries[frame].Key);
             if (TryUnlink(bucket, frame))
             {
@@ -182,6 +170,26 @@ internal sealed unsafe class FrameIndex
         }
 
         return found == frame;
+    }
+
+    private bool TryLink(uint frame, in FrameKey key)
+    {
+        uint* bucket = Lock(key);
+        uint first = *bucket & ~BucketLock;
+        for (uint other = first; other != 0; other = _entries[other].Next)
+        {
+            if (_entries[other].Has(key))
+            {
+                Unlock(bucket);
+                return false;
+            }
+        }
+
+        Entry* entry = _entries + frame;
+        entry->Set(key);
+        entry->Next = first;
+        Volatile.Write(ref *bucket, frame);
+        return true;
     }
 
     private bool TryUnlink(uint* bucket, uint frame)

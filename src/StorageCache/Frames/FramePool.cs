@@ -150,7 +150,7 @@ internal sealed unsafe class FramePool
         if (frame != 0)
         {
             FrameDescriptor* descriptor = Descriptor(frame);
-            Debug.Assert(descriptor->References == 0 && descriptor->Owner == 0 && descriptor->Holds == 0 && descriptor->Marks == 0, "a free frame has no owner, and nobody finds it (F-2)");
+            Debug.Assert(descriptor->References == 0 && descriptor->Owner == 0 && descriptor->Holds == 0 && (descriptor->Marks & FrameMarks.Indexed) == 0, "a free frame has no owner, and nobody finds it (F-2)");
             Volatile.Write(ref descriptor->References, 1);
             descriptor->State = FrameState.InUse;
         }
