@@ -55,28 +55,37 @@ internal sealed unsafe class FrameOwners
         }
 
         Lock(descriptor);
-        uint first = descriptor->Owner;
-        if (first != 0 && !_room.TryTake())
+        bool isAttached = descriptor->Owner == 0 || _room.TryTake();
+        if (isAttached)
         {
-            Unlock(descriptor);
+            Attach(descriptor, head);
+        }
+
+        Unlock(descriptor);
+        return isAttached;
+    }
+
+    /// <summary>
+    /// Makes an owner of one frame the owner of another. The caller's reference to that becomes the owner's, and the owner's to the first
+    /// the caller's, to be dropped afterwards. Returns false, and changes nothing, if there is no room.
+    /// </summary>
+    public bool TryMove(uint from, uint to, uint head)
+    {
+        // Before it leaves: others may come to own the first frame meanwhile, and then there is no way back without room.
+        if (!_room.TryTake())
+        {
             return false;
         }
 
-        if (first == 0)
+        Detach(from, head);
+        FrameDescriptor* descriptor = _frames.Descriptor(to);
+        Lock(descriptor);
+        if (descriptor->Owner == 0)
         {
-            Volatile.Write(ref descriptor->Owner, head);
-        }
-        else
-        {
-            Link(head, first, descriptor->OwnerCount == 1);
-            _heads.AddFurther(+1);
+            _room.Return();
         }
 
-        if (++descriptor->OwnerCount == 2)
-        {
-            Interlocked.Increment(ref _sharedFrames);
-        }
-
+        Attach(descriptor, head);
         Unlock(descriptor);
         return true;
     }
@@ -181,6 +190,26 @@ internal sealed unsafe class FrameOwners
     /// </summary>
     private static bool IsCallersAlone(FrameDescriptor* descriptor) =>
         Volatile.Read(ref descriptor->Marks) == 0 && Volatile.Read(ref descriptor->References) == 1;
+
+    /// <summary>Adds an owner to a ring that is locked. If it has others, the room has been taken.</summary>
+    private void Attach(FrameDescriptor* descriptor, uint head)
+    {
+        uint first = descriptor->Owner;
+        if (first == 0)
+        {
+            Volatile.Write(ref descriptor->Owner, head);
+        }
+        else
+        {
+            Link(head, first, descriptor->OwnerCount == 1);
+            _heads.AddFurther(+1);
+        }
+
+        if (++descriptor->OwnerCount == 2)
+        {
+            Interlocked.Increment(ref _sharedFrames);
+        }
+    }
 
     private void Link(uint head, uint first, bool isSecond)
     {

@@ -78,8 +78,7 @@ public sealed unsafe partial class Mapping
             && StateWord.TryChange(slot, state, state | StateWord.Exclusive);
         if (isMoved)
         {
-            _core.Protection.Owners.Detach(frame, owner);
-            isMoved = _core.Protection.Owners.TryAttach(equal, owner);
+            isMoved = _core.Protection.Owners.TryMove(frame, equal, owner);
             if (isMoved)
             {
                 slot->Frame = equal;
@@ -87,7 +86,6 @@ public sealed unsafe partial class Mapping
             else
             {
                 _core.Protection.Counters.Refused(ProtectionRefusal.NoRoom);
-                _core.Protection.Owners.TryAttach(frame, owner);
             }
 
             // Others find that it is latched, and come to the list lock.
@@ -97,7 +95,7 @@ public sealed unsafe partial class Mapping
         StateWord.UnlockList(slot);
         if (isMoved)
         {
-            LetGo(frame);
+            _core.DropFrame(frame);
         }
 
         return isMoved;
