@@ -45,7 +45,8 @@ internal sealed unsafe class CacheCore
     /// <param name="cache">The public face.</param>
     /// <param name="options">Checked.</param>
     /// <param name="engine">What carries out the I/O of the cache's files.</param>
-    public CacheCore(PageCache cache, PageCacheOptions options, IIoEngine engine)
+    /// <param name="hasher">What pages are hashed with.</param>
+    public CacheCore(PageCache cache, PageCacheOptions options, IIoEngine engine, PageHasher hasher)
     {
         Cache = cache;
         Options = options;
@@ -71,7 +72,7 @@ internal sealed unsafe class CacheCore
         Counters = new CacheCounters();
         Hits = new HitCounters();
         Protection = new FrameProtection(this);
-        Sharing = new FrameSharing(this, PageHasher.CreateKeyed());
+        Sharing = new FrameSharing(this, hasher);
         Extents = new ExtentSharing(this);
         Size(options.MemoryLimit);
         Reclaimer = new Reclaimer<TwoBitClock>(this, default);

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Sharing;
 using StorageCache.Waiting;
 
 namespace StorageCache;
@@ -27,6 +28,13 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <exception cref="OutOfMemoryException">A thread could not be started.</exception>
     /// <exception cref="PlatformNotSupportedException">This is not Linux on x64 or arm64.</exception>
     public PageCache(PageCacheOptions options)
+        : this(options, PageHasher.CreateKeyed())
+    {
+    }
+
+    /// <param name="options">What to make it with.</param>
+    /// <param name="hasher">What pages are hashed with.</param>
+    internal PageCache(PageCacheOptions options, PageHasher hasher)
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
@@ -34,7 +42,7 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         _engine = IoEngines.Create(options, ResumptionBatches.Instance, out PageCacheCapabilities capabilities);
         try
         {
-            _core = new CacheCore(this, options, _engine);
+            _core = new CacheCore(this, options, _engine, hasher);
             Capabilities = capabilities.With(_core.NoRegisteredMemory);
             _core.OwnThread.Start();
             _core.Reclaimer.Start();
