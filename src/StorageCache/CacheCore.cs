@@ -249,6 +249,23 @@ internal sealed unsafe class CacheCore
         {
             FrameQueue.Pump();
         }
+        else
+        {
+            TellLastOwner(frame);
+        }
+    }
+
+    /// <summary>
+    /// To be called when a reference to a frame has gone and it is not free: its last owner may be in line to break away from it, and not
+    /// need to any more (P-9).
+    /// </summary>
+    public void TellLastOwner(uint frame)
+    {
+        if (FrameQueue.Count > 0 && Volatile.Read(ref Frames.Descriptor(frame)->OwnerCount) == 1)
+        {
+            FrameQueue.RetryBreaksLater();
+            Reclaimer.Kick();
+        }
     }
 
     /// <summary>Charges the memory limit for metadata, evicting pages if need be. Returns false if there is no room to be had. No lock is held.</summary>

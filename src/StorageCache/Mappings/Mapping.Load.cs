@@ -488,6 +488,6 @@ public sealed unsafe partial class Mapping
         Interlocked.Decrement(ref _residentPages);
         DetachWaiters(slot, ref ready);
         Vacate(slot, shadow);
-        LetGo(frame);
+        _core.DropFrame(frame);
     }
 }

@@ -60,7 +60,7 @@ public sealed unsafe partial class Mapping
                 }
                 else
                 {
-                    LetGoQuietly(released);
+                    DropQuietly(released);
                 }
 
                 return true;
@@ -82,16 +82,16 @@ public sealed unsafe partial class Mapping
     private bool TryQueueForBreak(PageWaiter waiter)
     {
         waiter.IsForBreak = false;
-        if ((StateWord.Load(waiter.Slot) & StateWord.Protected) == 0)
+        long page = waiter.Page;
+        if (!HasToBreak(page))
         {
             return false;
         }
 
         waiter.IsForBreak = true;
         Withdraw(waiter);
-        Slot* slot = waiter.Slot;
         QueueForFrame(waiter, FrameNeed.Break);
-        if ((StateWord.Load(slot) & StateWord.Protected) == 0)
+        if (!HasToBreak(page))
         {
             // The protection ended before the waiter stood in the queue. It may be gone by now, or wait for something
             // else already; waking it once too often does no harm.
@@ -101,46 +101,30 @@ public sealed unsafe partial class Mapping
         return true;
     }
 
-    /// <summary>Drops the reference of an owner that has left. No lock is held.</summary>
-    private void LetGo(uint frame)
+    /// <summary>Whether a writer of a page would have to copy it now. Not if it is protected for nobody's sake any more.</summary>
+    private bool HasToBreak(long page)
     {
-        if (_core.Frames.DropReference(frame))
+        Slot* slot = _table.Enter(page, create: false, out _);
+        if (slot == null)
         {
-            _core.FrameQueue.Pump();
+            return false;
         }
-        else
-        {
-            TellLastOwner(frame);
-        }
+
+        ulong state = StateWord.LockList(slot);
+        bool hasTo = (state & StateWord.UpToDate) != 0 && _core.Protection.HasToBreak(slot, Sharing is { IsHardened: true });
+        StateWord.UnlockList(slot);
+        _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
+        return hasTo;
     }
 
-    /// <summary>As <see cref="LetGo"/>, while a latch is held: whoever waits for the frame is served by another thread.</summary>
-    private void LetGoQuietly(uint frame)
+    /// <summary>As <see cref="CacheCore.DropFrame"/>, while a latch is held: whoever waits for the frame is served by another thread.</summary>
+    private void DropQuietly(uint frame)
     {
         if (!_core.Frames.DropReference(frame))
         {
-            TellLastOwner(frame);
+            _core.TellLastOwner(frame);
         }
         else if (_core.FrameQueue.Count > 0)
-        {
-            _core.Reclaimer.Kick();
-        }
-    }
-
-    /// <summary>The last owner of a frame may be in line to break away from it, and not need to any more.</summary>
-    private void TellLastOwner(uint frame)
-    {
-        if (_core.FrameQueue.Count > 0 && Volatile.Read(ref _core.Frames.Descriptor(frame)->OwnerCount) == 1)
-        {
-            _core.FrameQueue.RetryBreaksLater();
-            _core.Reclaimer.Kick();
-        }
-    }
-
-    /// <summary>Drops a frame while a latch is held: whoever waits for it is served by another thread.</summary>
-    private void DropQuietly(uint frame)
-    {
-        if (_core.Frames.DropReference(frame) && _core.FrameQueue.Count > 0)
         {
             _core.Reclaimer.Kick();
         }

@@ -103,6 +103,21 @@ internal sealed unsafe class FrameProtection
         return isFree;
     }
 
+    /// <summary>Whether <see cref="TryLift"/> would fail for a page: its list lock is held.</summary>
+    public bool HasToBreak(Slot* slot, bool alwaysCopy)
+    {
+        if ((StateWord.Load(slot) & StateWord.Protected) == 0)
+        {
+            return false;
+        }
+
+        FrameDescriptor* descriptor = _core.Frames.Descriptor(slot->Frame);
+        return alwaysCopy
+            || Volatile.Read(ref descriptor->OwnerCount) != 1
+            || FrameHolds.IsHeld(descriptor)
+            || Volatile.Read(ref descriptor->References) != 1;
+    }
+
     /// <summary>
     /// Moves an exclusively latched page from its protected frame to a private copy. Other owners, and those who hold the frame, keep
     /// the old one.

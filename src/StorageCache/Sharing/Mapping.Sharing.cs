@@ -73,8 +73,19 @@ public sealed unsafe partial class Mapping
 
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);
-        bool freed = equal != 0 && !isShared && _core.Frames.DropReference(equal);
-        return freed | (isShared && _core.Frames.DropReference(frame));
+        if (equal == 0)
+        {
+            return false;
+        }
+
+        uint unused = isShared ? frame : equal;
+        bool freed = _core.Frames.DropReference(unused);
+        if (!freed)
+        {
+            _core.TellLastOwner(unused);
+        }
+
+        return freed;
     }
 
     /// <summary>What a page of which the device has brought all bytes can be found by. No lock is held.</summary>
