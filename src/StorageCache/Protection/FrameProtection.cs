@@ -61,11 +61,15 @@ internal sealed unsafe class FrameProtection
     /// Ends a hold. The list lock of the page that was held is held. If a writer broke away meanwhile, the page has another frame by
     /// now and this one goes with its last reference, which the caller drops afterwards.
     /// </summary>
-    public void Unprotect(Slot* slot, uint frame, ProtectionReason reason)
+    /// <param name="slot">The page.</param>
+    /// <param name="frame">The frame that was held.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="staysProtected">Whether the page stays protected in any case, so that its next writer copies as it would have before (SH-9).</param>
+    public void Unprotect(Slot* slot, uint frame, ProtectionReason reason, bool staysProtected = false)
     {
         FrameDescriptor* descriptor = _core.Frames.Descriptor(frame);
         bool wasLast = FrameHolds.Remove(descriptor, reason);
-        if (wasLast && slot->Frame == frame && (StateWord.Load(slot) & StateWord.Protected) != 0 && IsOwnersAlone(descriptor, others: 1))
+        if (wasLast && !staysProtected && slot->Frame == frame && (StateWord.Load(slot) & StateWord.Protected) != 0 && IsOwnersAlone(descriptor, others: 1))
         {
             StateWord.Clear(slot, StateWord.Protected);
         }

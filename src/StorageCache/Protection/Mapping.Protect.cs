@@ -78,6 +78,12 @@ public sealed partial class Mapping
             _core.Protection.Watchers.Remove(held);
         }
 
+        if (Cache.IsDisposed)
+        {
+            // The frames have gone, or go, with whatever held them.
+            return;
+        }
+
         Slot* slot = _table.Enter(held.Page, create: false, out _);
         if (slot == null)
         {
@@ -86,7 +92,7 @@ public sealed partial class Mapping
         else
         {
             StateWord.LockList(slot);
-            _core.Protection.Unprotect(slot, held.Frame, held.Reason);
+            _core.Protection.Unprotect(slot, held.Frame, held.Reason, staysProtected: Sharing is { IsHardened: true });
             StateWord.UnlockList(slot);
             _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
         }
@@ -115,7 +121,6 @@ public sealed partial class Mapping
             : !StateWord.TryProtect(slot) ? ProtectionRefusal.ExclusivelyLatched
             : ProtectionRefusal.NoRoom;
         uint frame = refusal == ProtectionRefusal.NoRoom ? _core.Protection.Hold(slot, reason) : 0;
-        StateWord.UnlockList(slot);
         ProtectedPage? held = null;
         if (frame != 0)
         {
@@ -123,15 +128,12 @@ public sealed partial class Mapping
             held = new ProtectedPage(this, page, slot, frame, reason, onBreak);
             if (onBreak is not null)
             {
+                // While no writer can break away: it would find nobody to tell (P-6).
                 _core.Protection.Watchers.Add(held);
-                if ((StateWord.Load(slot) & StateWord.UpToDate) != 0 && Volatile.Read(ref slot->Frame) != frame)
-                {
-                    // A writer was quicker, and has found nobody to tell.
-                    _core.Protection.Watchers.Broke(frame, slot);
-                }
             }
         }
 
+        StateWord.UnlockList(slot);
         _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
         return held;
     }
