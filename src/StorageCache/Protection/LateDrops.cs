@@ -29,7 +29,7 @@ internal sealed class LateDrops
             any = true;
             if (!_core.Frames.DropReference(frame))
             {
-                _core.FrameQueue.RetryBreaksLater();
+                _core.TellLastOwner(frame);
             }
         }
 
