@@ -267,6 +267,11 @@ public sealed unsafe partial class Mapping
         }
 
         LeafHeader* leaf = _core.PageTables.HeaderOf(slot);
+        if (waiter.Mode == WaitMode.Exclusive && (StateWord.Load(slot) & StateWord.Protected) != 0)
+        {
+            _core.Protection.Foresee(slot);
+        }
+
         if (!waiter.IsInternal && StateWord.TakeMark(slot))
         {
             // Before anything is held: what follows takes a while.

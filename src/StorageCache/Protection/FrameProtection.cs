@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using StorageCache.Buffers;
 using StorageCache.Frames;
+using StorageCache.Platform;
 
 namespace StorageCache.Protection;
 
@@ -76,6 +77,18 @@ internal sealed unsafe class FrameProtection
     }
 
     /// <summary>
+    /// Has the processor bring near what a writer of a protected page is about to look at. Nothing is locked: what the slot says may be
+    /// out of date, and then the wrong lines come.
+    /// </summary>
+    public void Foresee(Slot* slot)
+    {
+        uint frame = slot->Frame;
+        ProcessorCache.Fetch(_core.Frames.Descriptor(frame));
+        ProcessorCache.Fetch(_core.Heads[slot->Head]);
+        ProcessorCache.Fetch(_core.Frames.Address(frame));
+    }
+
+    /// <summary>
     /// Lets a writer have its frame without a copy, if nobody else relies on the bytes: takes the frame out of the indexes, so that
     /// nobody finds it any more, and looks who has found it before.
     /// </summary>
@@ -136,6 +149,11 @@ internal sealed unsafe class FrameProtection
         FramePool frames = _core.Frames;
         uint frame = slot->Frame;
         Debug.Assert((StateWord.Load(slot) & StateWord.Exclusive) != 0, "a page breaks away under its exclusive latch (P-3)");
+
+        // What the ring's change touches comes near while the bytes are copied.
+        BufferHead* head = _core.Heads[slot->Head];
+        ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerNext)]);
+        ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerPrevious)]);
 
         // The bytes stand still: they are protected, and the only one who could write them is here.
         Buffer.MemoryCopy(frames.Address(frame), frames.Address(copy), frames.PageSize, frames.PageSize);
