@@ -150,10 +150,13 @@ internal sealed unsafe class FrameProtection
         uint frame = slot->Frame;
         Debug.Assert((StateWord.Load(slot) & StateWord.Exclusive) != 0, "a page breaks away under its exclusive latch (P-3)");
 
-        // What the ring's change touches comes near while the bytes are copied.
-        BufferHead* head = _core.Heads[slot->Head];
-        ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerNext)]);
-        ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerPrevious)]);
+        if (!evenly)
+        {
+            // What the ring's change touches comes near while the bytes are copied.
+            BufferHead* head = _core.Heads[slot->Head];
+            ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerNext)]);
+            ProcessorCache.Fetch(_core.Heads[Volatile.Read(ref head->OwnerPrevious)]);
+        }
 
         // The bytes stand still: they are protected, and the only one who could write them is here.
         Buffer.MemoryCopy(frames.Address(frame), frames.Address(copy), frames.PageSize, frames.PageSize);
