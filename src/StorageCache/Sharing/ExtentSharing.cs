@@ -117,16 +117,24 @@ internal sealed class ExtentSharing
                 break;
             }
 
-            ExtentHint? hint = _hints.Get(other);
-            if ((hint is null || hint.Writes != other.WritesEnded) && asked++ < AskedInVainAtMost)
+            try
             {
-                await AskAsync(other, cancellationToken).ConfigureAwait(true);
-                hint = _hints.Get(other);
-            }
+                ExtentHint? hint = _hints.Get(other);
+                if ((hint is null || hint.Writes != other.WritesEnded) && asked++ < AskedInVainAtMost)
+                {
+                    await AskAsync(other, cancellationToken).ConfigureAwait(true);
+                    hint = _hints.Get(other);
+                }
 
-            if (hint is not null && CommonPages.Of(hint.Extents, shared, _core.PageShift).Count > 0)
+                if (hint is not null && CommonPages.Of(hint.Extents, shared, _core.PageShift).Count > 0)
+                {
+                    await JoinOneAsync(other, mapping, dirt.Pages.Pages, shared, found, cancellationToken).ConfigureAwait(true);
+                }
+            }
+            catch (IOException)
             {
-                await JoinOneAsync(other, mapping, dirt.Pages.Pages, shared, found, cancellationToken).ConfigureAwait(true);
+                // One that cannot be asked is passed over; the next may have the same pages.
+                _core.Protection.Counters.Refused(ProtectionRefusal.Unconfirmed);
             }
         }
 
