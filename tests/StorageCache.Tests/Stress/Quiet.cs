@@ -10,12 +10,12 @@ internal static class Quiet
     /// Waits until what the cache itself had begun has ended, then demands that everything agrees. The flusher and the
     /// evictor may begin something again at any time, so a finding counts only if it stays.
     /// </summary>
-    public static async Task CheckAsync(PageCache cache, string when, int pins = 0)
+    public static async Task CheckAsync(PageCache cache, string when, int pins = 0, int holds = 0)
     {
         IReadOnlyList<string> problems = [];
         for (int attempt = 0; attempt < 100; attempt++)
         {
-            problems = IntegrityCheck.Run(cache.Core, pins);
+            problems = IntegrityCheck.Run(cache.Core, pins, holds);
             if (problems.Count == 0)
             {
                 return;
