@@ -1,6 +1,6 @@
+using Microsoft.Win32.SafeHandles;
 using StorageCache.IO;
-using StorageCache.Tests.Harness;
-using StorageCache.Tests.IO;
+using StorageCache.Platform;
 using StorageCache.Tests.Stress;
 using Xunit;
 
@@ -111,7 +111,7 @@ internal sealed class SharingModelRun : IAsyncDisposable
         _holds.ForEach(hold => hold.Page.Dispose());
         _pins.ForEach(pin => pin.Pin.Dispose());
         await _cache.DisposeAsync();
-        _paths.ForEach(path => File.Delete(path.Length == 0 ? Path.GetRandomFileName() : path));
+        _paths.FindAll(path => path.Length > 0).ForEach(File.Delete);
     }
 
     private long Limit(int frames) => CacheCore.LeastMemory(_pageSize) + (Math.Max(0, frames - 64) * (long)(_pageSize + 256));
@@ -402,7 +402,9 @@ internal sealed class SharingModelRun : IAsyncDisposable
         }
         else
         {
-            using FileStream stream = new(_paths[file], FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            // The mapping has the file locked, and a stream that is opened by its path asks for a lock.
+            using SafeFileHandle handle = new(LibC.open(_paths[file], 0, 0), ownsHandle: true);
+            using FileStream stream = new(handle, FileAccess.Read);
             bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
         }

@@ -70,7 +70,7 @@ public sealed class SharingStressTests
             Task.Run(() => FlushAsync(cache, seed)),
         ];
         Task all = Task.WhenAll(workers);
-        await Task.WhenAny(all, Task.Delay(StressTime.Of(1) / (StressTime.Minutes is null ? 1 : 20)));
+        await Task.WhenAny([.. workers, Task.Delay(StressTime.Of(1) / (StressTime.Minutes is null ? 1 : 20))]);
         _stop = true;
         await all;
         await Quiet.CheckAsync(cache, "at the end");
@@ -106,9 +106,22 @@ public sealed class SharingStressTests
 
     private void Work(int seed)
     {
-        Random random = new(seed);
         List<(ProtectedPage Held, byte[] Bytes)> held = [];
         PagePin pin = default;
+        try
+        {
+            Work(new Random(seed), held, ref pin);
+        }
+        finally
+        {
+            // A cache that is closed waits for pins.
+            pin.Dispose();
+            held.ForEach(Release);
+        }
+    }
+
+    private void Work(Random random, List<(ProtectedPage Held, byte[] Bytes)> held, ref PagePin pin)
+    {
         int pinFile = 0;
         while (!_stop)
         {
@@ -182,9 +195,6 @@ public sealed class SharingStressTests
             {
             }
         }
-
-        pin.Dispose();
-        held.ForEach(Release);
     }
 
     private async Task WorkAsync(int seed)
