@@ -64,7 +64,7 @@ public sealed partial class KeyValueStore
         {
             if (_ownCache is not null)
             {
-                await _ownCache.DisposeAsync().ConfigureAwait(false);
+                await _ownCache.ReleaseAsync().ConfigureAwait(false);
             }
         }
     }

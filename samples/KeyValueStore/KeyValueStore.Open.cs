@@ -46,7 +46,7 @@ public sealed partial class KeyValueStore
         PageCache cache = new(new PageCacheOptions { MemoryLimit = options.CacheSize, PageSize = pageSize });
         try
         {
-            return await OpenCoreAsync(cache, cache, path, options, cancellationToken).ConfigureAwait(false);
+            return await OpenCoreAsync(cache, new OwnCache(cache), path, options, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -86,24 +86,38 @@ public sealed partial class KeyValueStore
     }
 
     private static async ValueTask<KeyValueStore> OpenCoreAsync(
-        PageCache cache, PageCache? ownCache, string path, KeyValueStoreOptions options, CancellationToken cancellationToken)
+        PageCache cache, OwnCache? ownCache, string path, KeyValueStoreOptions options, CancellationToken cancellationToken)
     {
         MappingOptions mappingOptions = new()
         {
             Mode = options.ReadOnly ? MappingMode.Open : options.Mode,
             ReadOnly = options.ReadOnly,
+            SharingDomain = options.SharingDomain,
         };
         Mapping mapping = await cache.OpenAsync(path, mappingOptions, cancellationToken).ConfigureAwait(false);
-        bool claimed = false;
         try
         {
-            claimed = OpenStores.TryClaim(mapping);
-            if (!claimed)
-            {
-                throw new StoreInUseException(path);
-            }
+            bool isNew = mapping.Length == 0 && mappingOptions.Mode != MappingMode.Open;
+            return await OpenOnAsync(mapping, ownCache, isNew, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await mapping.CloseAsync(CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
 
-            MetaPage meta = mapping.Length == 0 && mappingOptions.Mode != MappingMode.Open
+    /// <summary>Makes the store of a mapping, which stays open if that fails.</summary>
+    private static async ValueTask<KeyValueStore> OpenOnAsync(Mapping mapping, OwnCache? ownCache, bool isNew, CancellationToken cancellationToken)
+    {
+        if (!OpenStores.TryClaim(mapping))
+        {
+            throw new StoreInUseException(mapping.Path);
+        }
+
+        try
+        {
+            MetaPage meta = isNew
                 ? await InitializeAsync(mapping, cancellationToken).ConfigureAwait(false)
                 : await ReadMetaAsync(mapping, cancellationToken).ConfigureAwait(false);
             PagePin root = await mapping.PinAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
@@ -111,12 +125,7 @@ public sealed partial class KeyValueStore
         }
         catch
         {
-            if (claimed)
-            {
-                OpenStores.Release(mapping);
-            }
-
-            await mapping.CloseAsync(CancellationToken.None).ConfigureAwait(false);
+            OpenStores.Release(mapping);
             throw;
         }
     }

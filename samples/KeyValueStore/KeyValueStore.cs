@@ -24,7 +24,7 @@ namespace StorageCache.KeyValueStore;
 /// a page that cannot be right, and the cache's <see cref="PageCacheException"/> when the I/O below fails; a change that throws has not
 /// taken place.
 /// </para>
-/// <para>The file format and the latching protocol, with the invariants KV-1 to KV-13 cited in the code, are in <c>docs/key-value-store.md</c>.</para>
+/// <para>The file format and the latching protocol, with the invariants KV-1 to KV-14 cited in the code, are in <c>docs/key-value-store.md</c>.</para>
 /// </remarks>
 public sealed partial class KeyValueStore : IAsyncDisposable
 {
@@ -35,7 +35,7 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     public const int MaximumValueLength = 64 << 20;
 
     private readonly Mapping _mapping;
-    private readonly PageCache? _ownCache;
+    private readonly OwnCache? _ownCache;
     private readonly PageLimits _limits;
     private readonly ActiveReads _activeReads;
     private readonly PageVerifier _verifier;
@@ -45,7 +45,7 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     private readonly OverflowReader _overflowReader;
     private readonly OperationGate _gate = new();
 
-    /// <summary>Serialises changes, flushes and checks; readers never wait for it (KV-12).</summary>
+    /// <summary>Serialises changes, flushes, checks and clones; readers never wait for it (KV-12).</summary>
     private readonly SemaphoreSlim _writerLock = new(1, 1);
 
     /// <summary>Completes when the store is closed, or faults as the first close did.</summary>
@@ -59,7 +59,7 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     /// <summary>Whether anything may be different on the device from what the last completed flush left there.</summary>
     private bool _needsFlush;
 
-    private KeyValueStore(Mapping mapping, PageCache? ownCache, PagePin root, MetaPage meta)
+    private KeyValueStore(Mapping mapping, OwnCache? ownCache, PagePin root, MetaPage meta)
     {
         _mapping = mapping;
         _ownCache = ownCache;

@@ -28,6 +28,12 @@ public sealed class KeyValueStoreOptions
     /// </summary>
     public int PageSize { get; init; }
 
+    /// <summary>
+    /// With which other files of the cache pages in memory may be shared; a clone is in the domain of its source. Default:
+    /// <see cref="SharingDomain.Default"/>, which shares what is one on the device as well, such as clones are, and no content.
+    /// </summary>
+    public SharingDomain SharingDomain { get; init; } = SharingDomain.Default;
+
     /// <summary>The least that <see cref="CacheSize"/> may be, in bytes: 2 MiB, or 128 pages if that is more.</summary>
     /// <param name="pageSize">Bytes of a page.</param>
     public static long LeastCacheSize(int pageSize) => Math.Max(LeastCacheBytes, (long)LeastCachePages * pageSize);
@@ -39,6 +45,7 @@ public sealed class KeyValueStoreOptions
             throw new ArgumentOutOfRangeException(nameof(Mode), Mode, $"The mode is {Mode}; allowed: Open, OpenOrCreate or CreateNew.");
         }
 
+        ArgumentNullException.ThrowIfNull(SharingDomain);
         if (ReadOnly && Mode == MappingMode.CreateNew)
         {
             throw new ArgumentException("ReadOnly is true with the mode CreateNew; allowed: Open or OpenOrCreate.", nameof(ReadOnly));
