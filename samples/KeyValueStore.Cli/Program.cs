@@ -24,6 +24,7 @@ root.Add(DeleteCommand.Create());
 root.Add(ScanCommand.Create());
 root.Add(CheckCommand.Create());
 root.Add(StatsCommand.Create());
+root.Add(CloneCommand.Create());
 root.Add(DemoCommand.Create());
 
 return await ErrorReporting.RunAsync(RunAsync);
