@@ -57,6 +57,31 @@ internal static class DemoReport
         void Add(string name, string value) => table.AddRow(name, value);
     }
 
+    /// <summary>Writes what a store and its clones took in memory, in the kernel's page cache and in this one.</summary>
+    /// <param name="measures">First the store alone, then with its clones.</param>
+    /// <param name="clones">How many.</param>
+    /// <param name="chosen">Files in the store.</param>
+    /// <param name="files">Files that there were.</param>
+    public static void WriteClones(IReadOnlyList<CloneMemory> measures, int clones, int chosen, int files)
+    {
+        Table table = Terminal.CreateTable(
+            $"memory for a store and {clones} clones of it, read in full (MB)",
+            "", "files", "kernel's cache", "times one", "this cache", "times one", "shared frames", "saved", "reads", "breaks", "changed");
+        CloneMemory one = measures[0];
+        foreach (CloneMemory measure in measures)
+        {
+            table.AddRow(
+                measure.State, Decimal(measure.FileBytes / Megabyte), Decimal(measure.KernelBytes / Megabyte), Times(measure.KernelBytes, one.KernelBytes),
+                Decimal(measure.Cache.MemoryUsed / Megabyte), Times(measure.Cache.MemoryUsed, one.Cache.MemoryUsed), Number(measure.Cache.SharedFrames),
+                Decimal(measure.Cache.BytesSaved / Megabyte), Decimal(measure.Cache.BytesRead / Megabyte), Number(measure.Cache.Breaks),
+                measure.ClonePages == 0 ? "" : ((double)measure.ChangedPages / measure.ClonePages).ToString("P1", CultureInfo.InvariantCulture));
+        }
+
+        Terminal.Output.Write(table);
+        Console.WriteLine($"The store holds {chosen} of {files} files. All values were read through one cache and compared with what was put.");
+        Console.WriteLine("The kernel's cache: the same files read with buffered reads, their pages counted with mincore(2), and dropped again.");
+    }
+
     /// <summary>Writes which files were left out, and which were not the same throughout.</summary>
     public static void WriteFiles(FileLoader loader, IReadOnlyCollection<string> changed)
     {
@@ -97,6 +122,8 @@ internal static class DemoReport
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Decimal(double value) => value.ToString("N2", CultureInfo.InvariantCulture);
+
+    private static string Times(double bytes, double one) => one == 0 ? "" : Decimal(bytes / one);
 
     private static string Ratio(long hits, long misses) =>
         hits + misses == 0 ? "" : ((double)hits / (hits + misses)).ToString("P2", CultureInfo.InvariantCulture);

@@ -15,6 +15,8 @@ internal sealed class Demonstration(DemoOptions options)
 
     private const int MostDifferencesNamed = 20;
 
+    private const string Prefix = "kv-demo-";
+
     private readonly List<Phase> _phases = [];
     private readonly List<string> _differences = [];
 
@@ -26,7 +28,7 @@ internal sealed class Demonstration(DemoOptions options)
         string directory = CreateDirectory();
         try
         {
-            return await RunAsync(tree, Path.Combine(directory, "demo.kv"), cancellationToken);
+            return await RunAsync(tree, directory, cancellationToken);
         }
         finally
         {
@@ -41,20 +43,29 @@ internal sealed class Demonstration(DemoOptions options)
         }
     }
 
-    private static string CreateDirectory()
+    private string CreateDirectory()
     {
+        if (options.Scratch is { } scratch && !Directory.Exists(scratch))
+        {
+            throw new DirectoryNotFoundException($"There is no directory '{scratch}'.");
+        }
+
         try
         {
-            return Directory.CreateTempSubdirectory("kv-demo-").FullName;
+            return options.Scratch is null
+                ? Directory.CreateTempSubdirectory(Prefix).FullName
+                : Directory.CreateDirectory(Path.Combine(options.Scratch, $"{Prefix}{Guid.NewGuid():n}")).FullName;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"Cannot create a directory for the store in '{Path.GetTempPath()}', which TMPDIR names: {exception.Message}", exception);
+            string where = options.Scratch is null ? $"'{Path.GetTempPath()}', which TMPDIR names" : $"'{options.Scratch}'";
+            throw new IOException($"Cannot create a directory for the store in {where}: {exception.Message}", exception);
         }
     }
 
-    private async Task<int> RunAsync(FileTree tree, string path, CancellationToken cancellationToken)
+    private async Task<int> RunAsync(FileTree tree, string directory, CancellationToken cancellationToken)
     {
+        string path = Path.Combine(directory, "demo.kv");
         int pageSize = options.PageSize != 0 ? options.PageSize : KeyValueStoreOptions.DefaultPageSize;
         long cacheSize = options.CacheSize != 0 ? CacheSize.For(options.CacheSize, pageSize) : CacheSize.Nearest(tree.TotalBytes / 8, pageSize);
         FileLoader loader;
@@ -94,7 +105,20 @@ internal sealed class Demonstration(DemoOptions options)
         }
 
         Console.WriteLine($"verified {comparer.VerifiedFiles} files, {comparer.VerifiedBytes} bytes, {_differences.Count} differences");
-        return _differences.Count == 0 && fits ? ExitCode.Success : ExitCode.Negative;
+        bool areClonesRight = options.Clones == 0 || await RunOnClonesAsync(directory, path, pageSize, loader.Loaded, cancellationToken);
+        return _differences.Count == 0 && fits && areClonesRight ? ExitCode.Success : ExitCode.Negative;
+    }
+
+    /// <returns>Whether all values were what they must be.</returns>
+    private async Task<bool> RunOnClonesAsync(string directory, string path, int pageSize, IReadOnlyList<LoadedFile> files, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> differences = await new CloneDemonstration(options, path, pageSize, files).RunAsync(directory, cancellationToken);
+        foreach (string difference in differences.Take(MostDifferencesNamed))
+        {
+            ErrorReporting.Warn(difference);
+        }
+
+        return differences.Count == 0;
     }
 
     private async Task RunPhaseAsync(PageCache cache, string name, double total, Func<Action<double>, Task<long>> work)
