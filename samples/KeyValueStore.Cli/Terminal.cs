@@ -45,7 +45,7 @@ internal static class Terminal
         for (int i = 0; i < columns.Length; i++)
         {
             TableColumn column = new(Markup.Escape(columns[i]));
-            table.AddColumn(i == 0 ? column.LeftAligned() : column.RightAligned());
+            table.AddColumn(i == 0 ? column.LeftAligned().NoWrap() : column.RightAligned());
         }
 
         return table;

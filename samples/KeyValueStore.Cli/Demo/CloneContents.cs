@@ -15,13 +15,9 @@ internal sealed class CloneContents(KeyValueStore store, IReadOnlyList<LoadedFil
 
     public KeyValueStore Store { get; private set; } = store;
 
-    /// <summary>Closes the store and opens it again, so that nothing of it is in memory but what is shared.</summary>
-    public async Task ReopenAsync(KeyValueStoreOptions options, CancellationToken cancellationToken)
-    {
-        (PageCache cache, string path) = (Store.Cache, Store.Path);
-        await Store.CloseAsync();
-        Store = await KeyValueStore.OpenAsync(cache, path, options, cancellationToken);
-    }
+    /// <summary>Opens the store, which has been closed, in another cache.</summary>
+    public async Task OpenAsync(PageCache cache, KeyValueStoreOptions options, CancellationToken cancellationToken) =>
+        Store = await KeyValueStore.OpenAsync(cache, Store.Path, options, cancellationToken);
 
     /// <summary>Reads every value.</summary>
     /// <returns>Those that are not what they must be.</returns>

@@ -63,32 +63,62 @@ internal sealed class CloneDemonstration(DemoOptions options, string storePath, 
 
     private async Task RunInAsync(string directory, IReadOnlyList<LoadedFile> chosen, CancellationToken cancellationToken)
     {
+        // Room for all of them without any sharing: what the cache takes is what it needs, not what it was given.
         long most = (long)(chosen.Sum(file => file.Length + pageSize) * 1.25) * (options.Clones + 1) + BesidePages;
-        await using PageCache cache = new(new PageCacheOptions
+        PageCacheOptions cacheOptions = new() { MemoryLimit = CacheSize.Nearest(most, pageSize), PageSize = pageSize };
+        bool areReflinks;
+        await using (PageCache cache = new(cacheOptions))
         {
-            // Room for all of them without any sharing: what the cache takes is what it needs, not what it was given.
-            MemoryLimit = CacheSize.Nearest(most, pageSize),
-            PageSize = pageSize,
-        });
+            areReflinks = await RunThroughAsync(cache, async () =>
+            {
+                await LoadAsync(cache, Path.Combine(directory, "source.kv"), chosen, cancellationToken);
+                await MeasureAsync("the store", cancellationToken);
+                bool made = await CloneAsync(directory, chosen, cancellationToken);
+                if (made || !options.ShareContent)
+                {
+                    await MeasureClonesAsync(made, cancellationToken);
+                }
+
+                return made;
+            });
+        }
+
+        if (!areReflinks && options.ShareContent)
+        {
+            // Pages are compared when they are read, and those of a copy were written: a cache that has not seen them yet.
+            await using PageCache cache = new(cacheOptions);
+            await RunThroughAsync(cache, async () =>
+            {
+                await RunOnAllAsync("opening", skip: 0, (contents, _) => contents.OpenAsync(cache, StoreOptions(MappingMode.Open), cancellationToken), cancellationToken);
+                await MeasureClonesAsync(areReflinks, cancellationToken);
+                return areReflinks;
+            });
+        }
+
+        DemoReport.WriteClones(_measures, options.Clones, chosen.Count, files.Count);
+    }
+
+    /// <summary>Does what is to be done with stores in a cache, and closes those that are open afterwards.</summary>
+    private async Task<bool> RunThroughAsync(PageCache cache, Func<Task<bool>> work)
+    {
         try
         {
-            await LoadAsync(cache, Path.Combine(directory, "source.kv"), chosen, cancellationToken);
-            await MeasureAsync("the store", cancellationToken);
-            bool areReflinks = await CloneAsync(directory, chosen, cancellationToken);
-            string clones = string.Create(CultureInfo.InvariantCulture, $"{options.Clones} {(areReflinks ? "reflinks" : "plain copies")}");
-            await MeasureAsync($"and {clones}", cancellationToken);
-            await RunOnAllAsync("changing", skip: 1, (contents, index) => contents.ChangeAsync(index, cancellationToken), cancellationToken);
-            await MeasureAsync("each of them changed", cancellationToken);
+            return await work();
         }
         finally
         {
-            foreach (CloneContents contents in _stores)
+            foreach (CloneContents contents in _stores.Where(contents => contents.Store.Cache == cache))
             {
                 await contents.Store.CloseAsync();
             }
         }
+    }
 
-        DemoReport.WriteClones(_measures, options.Clones, chosen.Count, files.Count);
+    private async Task MeasureClonesAsync(bool areReflinks, CancellationToken cancellationToken)
+    {
+        await MeasureAsync(string.Create(CultureInfo.InvariantCulture, $"with {options.Clones} {(areReflinks ? "reflinks" : "plain copies")}"), cancellationToken);
+        await RunOnAllAsync("changing", skip: 1, (contents, index) => contents.ChangeAsync(index, cancellationToken), cancellationToken);
+        await MeasureAsync("after changes", cancellationToken);
     }
 
     private async Task LoadAsync(PageCache cache, string path, IReadOnlyList<LoadedFile> chosen, CancellationToken cancellationToken)
@@ -130,12 +160,6 @@ internal sealed class CloneDemonstration(DemoOptions options, string storePath, 
 
             return 0;
         });
-        if (!areReflinks && options.ShareContent)
-        {
-            // Pages are compared when they are read, and those of a copy were written.
-            await RunOnAllAsync("opening", skip: 0, (contents, _) => contents.ReopenAsync(StoreOptions(MappingMode.Open), cancellationToken), cancellationToken);
-        }
-
         return areReflinks;
     }
 

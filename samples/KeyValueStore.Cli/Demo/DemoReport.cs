@@ -66,7 +66,7 @@ internal static class DemoReport
     {
         Table table = Terminal.CreateTable(
             $"memory for a store and {clones} clones of it, read in full (MB)",
-            "", "files", "kernel's cache", "times one", "this cache", "times one", "shared frames", "saved", "reads", "breaks", "changed");
+            "", "files", "kernel", "times", "this cache", "times", "frames shared", "saved", "read", "breaks", "changed");
         CloneMemory one = measures[0];
         foreach (CloneMemory measure in measures)
         {
@@ -79,7 +79,7 @@ internal static class DemoReport
 
         Terminal.Output.Write(table);
         Console.WriteLine($"The store holds {chosen} of {files} files. All values were read through one cache and compared with what was put.");
-        Console.WriteLine("The kernel's cache: the same files read with buffered reads, their pages counted with mincore(2), and dropped again.");
+        Console.WriteLine("The kernel's page cache: the same files read with buffered reads, their pages counted with mincore(2), and dropped again.");
     }
 
     /// <summary>Writes which files were left out, and which were not the same throughout.</summary>
