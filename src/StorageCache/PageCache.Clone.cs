@@ -74,6 +74,8 @@ public sealed partial class PageCache
         }
         else
         {
+            // What there was no room for would keep it open for ever.
+            clone.DropsChanges = true;
             await CloseAsync(clone, CancellationToken.None).ConfigureAwait(true);
         }
     }

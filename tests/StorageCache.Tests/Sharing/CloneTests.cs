@@ -144,6 +144,29 @@ public sealed class CloneTests
         await Quiet.CheckAsync(cache, "cloned");
     }
 
+    [Fact]
+    public async Task A_copy_for_which_there_is_no_room_is_gone_and_holds_nothing_up()
+    {
+        using MountedFileSystem disk = MountedFileSystem.Tmpfs(64 << 20);
+        using MountedFileSystem small = MountedFileSystem.Tmpfs(PageSize * Pages / 2);
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 32 << 20, WriteBackInterval = TimeSpan.FromHours(1) });
+        Mapping source = await cache.OpenAsync(Path.Combine(disk.Path, "source"));
+        for (long page = 0; page < Pages; page++)
+        {
+            Write(source, page, (byte)(page % 250));
+        }
+
+        await Assert.ThrowsAsync<PageWriteException>(async () => await source.CloneAsync(Path.Combine(small.Path, "clone")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(small.Path));
+        Assert.Equal(0, cache.GetStatistics().DirtyPages);
+
+        Mapping another = await cache.OpenAsync(Path.Combine(small.Path, "another"));
+        Write(another, 0, 1);
+        await another.CloseAsync();
+        await source.CloseAsync();
+        await Quiet.CheckAsync(cache, "not cloned");
+    }
+
     private static void Write(Mapping mapping, long page, byte value)
     {
         using PageWriteLease lease = mapping.WriteNew(page);
