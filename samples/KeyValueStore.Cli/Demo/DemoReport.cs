@@ -9,6 +9,9 @@ internal static class DemoReport
 {
     private const double Megabyte = 1_000_000;
 
+    /// <summary>The part of files just read that a kernel has in memory which has evicted none of it.</summary>
+    private const double KeptByKernel = 0.99;
+
     public static void WriteStore(KeyValueStoreStatistics statistics)
     {
         Table table = Terminal.CreateTable("the store", "entries", "height", "leaves", "branches", "overflow", "free", "page size", "file MB");
@@ -71,15 +74,19 @@ internal static class DemoReport
         foreach (CloneMemory measure in measures)
         {
             table.AddRow(
-                measure.State, Decimal(measure.FileBytes / Megabyte), Decimal(measure.KernelBytes / Megabyte), Times(measure.KernelBytes, one.KernelBytes),
-                Decimal(measure.Cache.MemoryUsed / Megabyte), Times(measure.Cache.MemoryUsed, one.Cache.MemoryUsed), Number(measure.Cache.SharedFrames),
-                Decimal(measure.Cache.BytesSaved / Megabyte), Decimal(measure.Cache.BytesRead / Megabyte), Number(measure.Cache.Breaks),
+                measure.State, Tenths(measure.FileBytes), Tenths(measure.KernelBytes), Times(measure.KernelBytes, one.KernelBytes),
+                Tenths(measure.Cache.MemoryUsed), Times(measure.Cache.MemoryUsed, one.Cache.MemoryUsed), Number(measure.Cache.SharedFrames),
+                Tenths(measure.Cache.BytesSaved), Tenths(measure.Cache.BytesRead), Number(measure.Cache.Breaks),
                 measure.ClonePages == 0 ? "" : ((double)measure.ChangedPages / measure.ClonePages).ToString("P1", CultureInfo.InvariantCulture));
         }
 
         Terminal.Output.Write(table);
         Console.WriteLine($"The store holds {chosen} of {files} files. All values were read through one cache and compared with what was put.");
         Console.WriteLine("The kernel's page cache: the same files read with buffered reads, their pages counted with mincore(2), and dropped again.");
+        if (measures.Any(measure => measure.KernelBytes < measure.FileBytes * KeptByKernel))
+        {
+            Console.WriteLine("The kernel had evicted some pages by the time they were counted.");
+        }
     }
 
     /// <summary>Writes which files were left out, and which were not the same throughout.</summary>
@@ -122,6 +129,8 @@ internal static class DemoReport
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Decimal(double value) => value.ToString("N2", CultureInfo.InvariantCulture);
+
+    private static string Tenths(double bytes) => (bytes / Megabyte).ToString("N1", CultureInfo.InvariantCulture);
 
     private static string Times(double bytes, double one) => one == 0 ? "" : Decimal(bytes / one);
 

@@ -57,7 +57,7 @@ public class CliTests
         KvResult help = Kv.Run(["--help"]);
         Assert.Equal(0, help.ExitCode);
         Assert.Equal("", help.Error);
-        foreach (string word in new[] { "load", "put", "get", "delete", "scan", "check", "stats", "demo", "Exit codes", "130" })
+        foreach (string word in new[] { "load", "put", "get", "delete", "scan", "check", "stats", "clone", "demo", "Exit codes", "130" })
         {
             Assert.Contains(word, help.Output, StringComparison.Ordinal);
         }
