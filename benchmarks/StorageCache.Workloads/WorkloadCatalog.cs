@@ -1,5 +1,6 @@
 using StorageCache.Workloads.Hit;
 using StorageCache.Workloads.Miss;
+using StorageCache.Workloads.Protect;
 using StorageCache.Workloads.Wait;
 using StorageCache.Workloads.Write;
 
@@ -9,5 +10,5 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ProtectWorkload()];
 }
