@@ -1,3 +1,4 @@
+using StorageCache.Workloads.Clones;
 using StorageCache.Workloads.Hit;
 using StorageCache.Workloads.Miss;
 using StorageCache.Workloads.Protect;
@@ -10,5 +11,5 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ProtectWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new ProtectWorkload()];
 }

@@ -27,9 +27,15 @@ internal sealed class StampedFile : IDisposable
     public long Length => Pages * PageSize;
 
     /// <summary>Writes a file to the directory for temporary files, and waits until it is on the device.</summary>
-    public static StampedFile Create(string name, long pages)
+    public static StampedFile Create(string name, long pages) =>
+        CreateAt(System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"storagecache-{name}-{Environment.ProcessId}"), pages);
+
+    /// <summary>Writes a file, and waits until it is on the device.</summary>
+    /// <param name="path">Where.</param>
+    /// <param name="pages">How many pages it has.</param>
+    /// <param name="filler">What the pages hold behind their numbers; zeros if null.</param>
+    public static StampedFile CreateAt(string path, long pages, Random? filler = null)
     {
-        string path = System.IO.Path.Combine(System.IO.Path.GetTempPath(), $"storagecache-{name}-{Environment.ProcessId}");
         StampedFile file = new(path, pages);
         try
         {
@@ -38,6 +44,7 @@ internal sealed class StampedFile : IDisposable
             for (long page = 0; page < pages;)
             {
                 int bytes = (int)Math.Min(ChunkBytes, (pages - page) * PageSize);
+                filler?.NextBytes(chunk);
                 for (int at = 0; at < bytes; at += PageSize)
                 {
                     BinaryPrimitives.WriteInt64LittleEndian(chunk.AsSpan(at), page++);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace StorageCache.Workloads.Reporting;
 
-/// <summary>Writes metrics for programs: an array of {name, value, unit}.</summary>
+/// <summary>Writes metrics for programs: an array of {name, value, unit}, with the target in words where there is one.</summary>
 internal static class ReportJson
 {
     /// <summary>Writes the metrics in the order given.</summary>
@@ -16,6 +16,11 @@ internal static class ReportJson
             writer.WriteString("name", metric.Name);
             writer.WriteNumber("value", metric.Value);
             writer.WriteString("unit", metric.Unit);
+            if (metric.Target is { } target)
+            {
+                writer.WriteString("target", target.Describe(metric.Value));
+            }
+
             writer.WriteEndObject();
         }
 
