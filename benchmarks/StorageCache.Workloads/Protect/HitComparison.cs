@@ -5,7 +5,7 @@ using StorageCache.Workloads.Reporting;
 namespace StorageCache.Workloads.Protect;
 
 /// <summary>Hits on mappings that share, beside the same hits on one that does not, in turns.</summary>
-internal sealed class HitComparison
+internal static class HitComparison
 {
     /// <summary>The variant that all others are divided by.</summary>
     public const string Off = "off";
@@ -20,11 +20,6 @@ internal sealed class HitComparison
         ("optimistic", mapping => new OptimisticLoop(mapping), false),
     ];
 
-    private readonly SharingMappings _mappings;
-
-    /// <param name="mappings">The mappings.</param>
-    public HitComparison(SharingMappings mappings) => _mappings = mappings;
-
     /// <summary>The kinds of lease that are compared.</summary>
     public static IEnumerable<string> Leases => s_leases.Select(lease => lease.Name);
 
@@ -35,13 +30,13 @@ internal sealed class HitComparison
     public static string NameOf(string pattern, string lease, string variant) => $"protect.hit.{pattern}.{lease}.{variant}_ns";
 
     /// <summary>Brings the loops to their final machine code.</summary>
-    public void WarmUp(PagePattern pattern)
+    public static void WarmUp(SharingMappings mappings, PagePattern pattern)
     {
         for (int pass = 0; pass < 5; pass++)
         {
             foreach ((_, Func<Mapping, IHitLoop> loop, bool writes) in s_leases)
             {
-                foreach ((_, Mapping mapping) in VariantsOf(writes))
+                foreach ((_, Mapping mapping) in VariantsOf(mappings, writes))
                 {
                     IHitLoop ready = loop(mapping);
                     for (int call = 0; call < 40; call++)
@@ -61,15 +56,15 @@ internal sealed class HitComparison
     /// whatever else the machine does can only add to it.
     /// </summary>
     /// <exception cref="WorkloadFailedException">A loop did not touch the pages it was asked for, or one was missing.</exception>
-    public void Measure(PagePattern pattern, int rounds, int batches, NamedSamples samples)
+    public static void Measure(SharingMappings mappings, PagePattern pattern, int rounds, int batches, NamedSamples samples)
     {
-        long misses = _mappings.Misses;
+        long misses = mappings.Misses;
         using HitWorkers workers = new(pattern.Sequences.Length);
         for (int round = 0; round < rounds; round++)
         {
             foreach ((string lease, Func<Mapping, IHitLoop> loop, bool writes) in s_leases)
             {
-                (string Name, Mapping Mapping)[] variants = VariantsOf(writes);
+                (string Name, Mapping Mapping)[] variants = VariantsOf(mappings, writes);
 
                 // Whoever begins is another one each time.
                 variants = [.. variants[(round % variants.Length)..], .. variants[..(round % variants.Length)]];
@@ -93,17 +88,17 @@ internal sealed class HitComparison
             }
         }
 
-        if (_mappings.Misses != misses)
+        if (mappings.Misses != misses)
         {
-            throw new WorkloadFailedException($"{_mappings.Misses - misses} misses, where every page is resident");
+            throw new WorkloadFailedException($"{mappings.Misses - misses} misses, where every page is resident");
         }
     }
 
-    private (string Name, Mapping Mapping)[] VariantsOf(bool writes) =>
+    private static (string Name, Mapping Mapping)[] VariantsOf(SharingMappings mappings, bool writes) =>
     [
-        (Off, _mappings.Off),
-        ("extents", _mappings.Extents),
-        ("content", writes ? _mappings.ContentWritten : _mappings.Content),
-        (Control, _mappings.Control),
+        (Off, mappings.Off),
+        ("extents", mappings.Extents),
+        ("content", writes ? mappings.ContentWritten : mappings.Content),
+        (Control, mappings.Control),
     ];
 }

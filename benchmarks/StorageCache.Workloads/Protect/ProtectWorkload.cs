@@ -1,3 +1,4 @@
+using StorageCache.Workloads.Disk;
 using StorageCache.Workloads.Hit;
 using StorageCache.Workloads.Reporting;
 
@@ -6,9 +7,13 @@ namespace StorageCache.Workloads.Protect;
 /// <summary>What protection costs: the first write to a shared page, and hits where frames may be shared and none is.</summary>
 internal sealed class ProtectWorkload : IWorkload
 {
-    private const int HitPages = 65_536;
+    private const int HitPages = 32_768;
     private const int SmallPages = 3;
     private const double ZipfExponent = 0.99;
+    private const int RoundsPerPlacement = 2;
+    private const long FileSystemBytes = 1L << 30;
+
+    private static readonly string[] s_patterns = ["zipf", "10kb"];
 
     /// <inheritdoc/>
     public string Name => "protect";
@@ -50,17 +55,38 @@ internal sealed class ProtectWorkload : IWorkload
 
     private static async Task MeasureHitsAsync(WorkloadContext context, NamedSamples samples)
     {
-        int rounds = context.Rounds(quickRounds: 15, fullRounds: 41);
-        int batches = context.Quick ? 1 : 2;
-        await using SharingMappings mappings = await SharingMappings.CreateAsync(HitPages);
-        HitComparison comparison = new(mappings);
-        PagePattern[] patterns = [.. Patterns((batches + 1) * HitJob.BatchSize)];
-        comparison.WarmUp(patterns[0]);
-        foreach (PagePattern pattern in patterns)
+        int rounds = context.Rounds(quickRounds: 32, fullRounds: 96);
+        const int Batches = 1;
+        using LoopFileSystem? fileSystem = TryMount(context);
+        using StampedFile? file = fileSystem is null ? null : StampedFile.CreateAt(fileSystem.PathOf("pages"), HitPages);
+        PagePattern[] patterns = [.. Patterns((Batches + 1) * HitJob.BatchSize)];
+        context.Note($"protect: {rounds} rounds of hits, everything placed anew for each {RoundsPerPlacement}");
+        for (int round = 0; round < rounds; round += RoundsPerPlacement)
         {
             context.CancellationToken.ThrowIfCancellationRequested();
-            context.Note($"protect: {rounds} rounds of hits, {pattern.Name}");
-            comparison.Measure(pattern, rounds, batches, samples);
+            await using SharingMappings mappings = await SharingMappings.CreateAsync(HitPages, file, placement: round);
+            if (round == 0)
+            {
+                HitComparison.WarmUp(mappings, patterns[0]);
+            }
+
+            foreach (PagePattern pattern in patterns)
+            {
+                HitComparison.Measure(mappings, pattern, Math.Min(RoundsPerPlacement, rounds - round), Batches, samples);
+            }
+        }
+    }
+
+    private static LoopFileSystem? TryMount(WorkloadContext context)
+    {
+        try
+        {
+            return LoopFileSystem.Mount("xfs", FileSystemBytes);
+        }
+        catch (WorkloadFailedException failure)
+        {
+            context.Note($"protect: 'extents' is over a device without any, for {failure.Message}");
+            return null;
         }
     }
 
@@ -77,28 +103,33 @@ internal sealed class ProtectWorkload : IWorkload
             report.Add(name, samples[name], "ns");
         }
 
-        RoundSamples? worst = null;
-        foreach (string pattern in (string[])["zipf", "10kb"])
+        foreach (string pattern in s_patterns)
         {
             foreach (string lease in HitComparison.Leases)
             {
-                RoundSamples off = samples[HitComparison.NameOf(pattern, lease, HitComparison.Off)];
-                RoundSamples control = RoundSamples.Ratio(samples[HitComparison.NameOf(pattern, lease, HitComparison.Control)], off);
-                report.Add($"protect.hit.{pattern}.{lease}.control_ratio_to_off", control, "time ratio");
+                report.Add($"protect.hit.{pattern}.{lease}.control_ratio_to_off", RatioToOff(samples, pattern, lease, HitComparison.Control), "time ratio");
                 foreach (string variant in HitComparison.Variants)
                 {
-                    RoundSamples ratio = RoundSamples.Ratio(samples[HitComparison.NameOf(pattern, lease, variant)], off);
-                    report.Add($"protect.hit.{pattern}.{lease}.{variant}_ratio_to_off", ratio, "time ratio", Target.AtMost(1.03));
-                    worst = worst is null || ratio.Median > worst.Median ? ratio : worst;
+                    report.Add($"protect.hit.{pattern}.{lease}.{variant}_ratio_to_off", RatioToOff(samples, pattern, lease, variant), "time ratio", Target.AtMost(1.03));
                 }
             }
         }
 
-        report.Add("protect.hit_ratio_on_to_off", worst!, "time ratio", Target.AtMost(1.03));
+        report.Add("protect.hit_ratio_control_to_off", Overall(samples, HitComparison.Control), "time ratio");
+        RoundSamples worst = HitComparison.Variants.Select(variant => Overall(samples, variant)).MaxBy(ratios => ratios.Median)!;
+        report.Add("protect.hit_ratio_on_to_off", worst, "time ratio", Target.AtMost(1.03));
         report.Add(
             "protect.break_ratio",
             RoundSamples.Ratio(samples["protect.break.ns"], samples["protect.break.bare_ns"]),
             "ratio",
             Target.AtMost(1.6));
     }
+
+    private static RoundSamples RatioToOff(NamedSamples samples, string pattern, string lease, string variant) => RoundSamples.Ratio(
+        samples[HitComparison.NameOf(pattern, lease, variant)],
+        samples[HitComparison.NameOf(pattern, lease, HitComparison.Off)]);
+
+    /// <summary>Each round's geometric mean over all patterns and kinds of lease.</summary>
+    private static RoundSamples Overall(NamedSamples samples, string variant) => RoundSamples.GeometricMean(
+        [.. from pattern in s_patterns from lease in HitComparison.Leases select RatioToOff(samples, pattern, lease, variant)]);
 }

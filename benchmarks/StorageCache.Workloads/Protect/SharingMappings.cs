@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using StorageCache.Workloads.Devices;
+using StorageCache.Workloads.Disk;
 using StorageCache.Workloads.Hit;
 
 namespace StorageCache.Workloads.Protect;
@@ -22,7 +23,7 @@ internal sealed class SharingMappings : IAsyncDisposable
     /// <summary>As <see cref="Off"/>: what two mappings differ by that differ in nothing.</summary>
     public Mapping Control { get; private set; } = null!;
 
-    /// <summary>In the default domain, which shares extents.</summary>
+    /// <summary>In the default domain, which shares extents, and with the options that mappings have by themselves.</summary>
     public Mapping Extents { get; private set; } = null!;
 
     /// <summary>In a domain that shares content. Its pages have been read only, and so are protected.</summary>
@@ -34,23 +35,41 @@ internal sealed class SharingMappings : IAsyncDisposable
     /// <summary>Misses since the cache was made.</summary>
     public long Misses => _cache.GetStatistics().Misses;
 
-    /// <summary>Loads the pages, in one random order everywhere.</summary>
+    /// <summary>Loads the pages.</summary>
+    /// <param name="pages">How many each mapping has.</param>
+    /// <param name="file">A file with them, for the mapping that shares extents; null where no file system has any.</param>
+    /// <param name="placement">
+    /// In which order the mappings are opened, and so where everything comes to lie: equal mappings differ by several per cent, always the
+    /// same, because of where their slots and pages lie in the processor's caches.
+    /// </param>
     /// <exception cref="WorkloadFailedException">Pages share frames.</exception>
-    public static async Task<SharingMappings> CreateAsync(int pages)
+    public static async Task<SharingMappings> CreateAsync(int pages, StampedFile? file, int placement)
     {
         long bytes = (long)pages * PageSize;
 
         // A scan would protect the pages that have been written, some time later, for the next writer to lift again.
         PageCache cache = new(new PageCacheOptions { MemoryLimit = (bytes * Mappings) + MetadataRoom, ScanPagesPerSecond = 0 });
         SharingMappings all = new(cache);
-        all.Off = await all.OpenAsync(bytes, new MappingOptions { Shares = false });
-        all.Extents = await all.OpenAsync(bytes, new MappingOptions());
-        all.Content = await all.OpenAsync(bytes, InDomain("read"));
-        all.ContentWritten = await all.OpenAsync(bytes, InDomain("written"));
-        all.Control = await all.OpenAsync(bytes, new MappingOptions { Shares = false });
-        foreach (int page in PageSequence.Permutation(pages, seed: 7))
+        MappingOptions off = new() { Shares = false };
+        Func<Task>[] open =
+        [
+            async () => all.Off = await all.OpenAsync(bytes, off),
+            async () => all.Control = await all.OpenAsync(bytes, off),
+            async () => all.Extents = file is null ? await all.OpenAsync(bytes, new MappingOptions()) : await all.OpenAsync(file),
+            async () => all.Content = await all.OpenAsync(bytes, InDomain("read")),
+            async () => all.ContentWritten = await all.OpenAsync(bytes, InDomain("written")),
+        ];
+        foreach (int next in PageSequence.Permutation(open.Length, placement))
         {
-            all._mappings.ForEach(mapping => mapping.Read(page).Dispose());
+            await open[next]();
+        }
+
+        foreach (Mapping mapping in all._mappings)
+        {
+            for (int page = 0; page < pages; page++)
+            {
+                mapping.Read(page).Dispose();
+            }
         }
 
         for (int page = 0; page < pages; page++)
@@ -80,6 +99,13 @@ internal sealed class SharingMappings : IAsyncDisposable
     }
 
     private static MappingOptions InDomain(string name) => new() { SharingDomain = new SharingDomain(name) { SharesContent = true } };
+
+    private async Task<Mapping> OpenAsync(StampedFile file)
+    {
+        Mapping mapping = await _cache.OpenAsync(file.Path, new MappingOptions { Mode = MappingMode.Open });
+        _mappings.Add(mapping);
+        return mapping;
+    }
 
     private async Task<Mapping> OpenAsync(long bytes, MappingOptions options)
     {

@@ -42,4 +42,16 @@ internal sealed class RoundSamples
 
         return ratios;
     }
+
+    /// <summary>Each round's geometric mean over several variants, which have as many rounds.</summary>
+    public static RoundSamples GeometricMean(IReadOnlyList<RoundSamples> variants)
+    {
+        RoundSamples means = new();
+        for (int round = 0; round < variants[0].Count; round++)
+        {
+            means.Add(Math.Exp(variants.Average(variant => Math.Log(variant._values[round]))));
+        }
+
+        return means;
+    }
 }
