@@ -1,4 +1,5 @@
 using StorageCache.Workloads.Clones;
+using StorageCache.Workloads.Dedup;
 using StorageCache.Workloads.Hit;
 using StorageCache.Workloads.Miss;
 using StorageCache.Workloads.Protect;
@@ -11,5 +12,5 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new ProtectWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new DedupWorkload(), new ProtectWorkload()];
 }

@@ -21,8 +21,16 @@ internal sealed class CacheReads : IAsyncDisposable
     /// <summary>The part of the cache's memory that is registered with the kernel, 0 to 1.</summary>
     public double RegisteredShare => (double)_cache.GetStatistics().RegisteredBytes / _cache.MemoryLimit;
 
+    /// <summary>What the cache has done so far.</summary>
+    public PageCacheStatistics Statistics => _cache.GetStatistics();
+
     /// <summary>Opens the file through a cache of a given size.</summary>
-    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline, bool registers = false)
+    /// <param name="file">The file.</param>
+    /// <param name="memoryLimit">The cache's size in bytes.</param>
+    /// <param name="inline">Whether continuations run where a read completes.</param>
+    /// <param name="registers">Whether memory is registered with the kernel.</param>
+    /// <param name="domain">With whom the file shares frames; null for nobody.</param>
+    public static async Task<CacheReads> OpenAsync(StampedFile file, long memoryLimit, bool inline, bool registers = false, SharingDomain? domain = null)
     {
         PageCache cache = new(new PageCacheOptions
         {
@@ -30,7 +38,13 @@ internal sealed class CacheReads : IAsyncDisposable
             AllowSynchronousContinuations = inline,
             RegisterMemory = registers,
         });
-        Mapping mapping = await cache.OpenAsync(file.Path, new MappingOptions { Mode = MappingMode.Open, ReadOnly = true });
+        Mapping mapping = await cache.OpenAsync(file.Path, new MappingOptions
+        {
+            Mode = MappingMode.Open,
+            ReadOnly = true,
+            Shares = domain is not null,
+            SharingDomain = domain ?? SharingDomain.Default,
+        });
         return new CacheReads(cache, mapping, file);
     }
 
