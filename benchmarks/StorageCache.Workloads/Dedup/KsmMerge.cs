@@ -22,16 +22,23 @@ internal static class KsmMerge
             return null;
         }
 
-        using MergeableMemory memory = new(bytes.LongLength * copies);
-        for (int copy = 0; copy < copies; copy++)
-        {
-            bytes.CopyTo(memory.Slice(bytes.LongLength * copy, bytes.Length));
-        }
-
         using KsmSettings? settings = KsmSettings.TryStart(pagesPerSecond, out whyNot);
         if (settings is null)
         {
             return null;
+        }
+
+        MergeFigures? figures = TryMeasure(thread, copies, bytes, out whyNot, cancellationToken);
+        KsmSettings.AwaitSettled();
+        return figures;
+    }
+
+    private static MergeFigures? TryMeasure(KsmThread thread, int copies, byte[] bytes, out string? whyNot, CancellationToken cancellationToken)
+    {
+        using MergeableMemory memory = new(bytes.LongLength * copies);
+        for (int copy = 0; copy < copies; copy++)
+        {
+            bytes.CopyTo(memory.Slice(bytes.LongLength * copy, bytes.Length));
         }
 
         long expected = KsmSettings.PagesSharing + ((copies - 1L) * bytes.Length / Environment.SystemPageSize);
@@ -55,6 +62,7 @@ internal static class KsmMerge
             Thread.Sleep(2);
         }
 
+        whyNot = null;
         return new MergeFigures(Stopwatch.GetElapsedTime(began).TotalSeconds, thread.CpuSeconds - cpu);
     }
 }

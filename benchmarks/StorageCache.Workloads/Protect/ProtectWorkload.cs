@@ -7,10 +7,10 @@ namespace StorageCache.Workloads.Protect;
 /// <summary>What protection costs: the first write to a shared page, and hits where frames may be shared and none is.</summary>
 internal sealed class ProtectWorkload : IWorkload
 {
-    private const int HitPages = 32_768;
+    private const int HitPages = 1024;
     private const int SmallPages = 3;
     private const double ZipfExponent = 0.99;
-    private const int RoundsPerPlacement = 2;
+    private const int RoundsPerPlacement = 1;
     private const long FileSystemBytes = 1L << 30;
 
     private static readonly string[] s_patterns = ["zipf", "10kb"];

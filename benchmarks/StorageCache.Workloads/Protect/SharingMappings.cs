@@ -9,7 +9,7 @@ namespace StorageCache.Workloads.Protect;
 internal sealed class SharingMappings : IAsyncDisposable
 {
     private const int PageSize = 4096;
-    private const long MetadataRoom = 128L << 20;
+    private const long MetadataRoom = 16L << 20;
     private const int Mappings = 5;
 
     private readonly PageCache _cache;
@@ -47,8 +47,9 @@ internal sealed class SharingMappings : IAsyncDisposable
     {
         long bytes = (long)pages * PageSize;
 
-        // A scan would protect the pages that have been written, some time later, for the next writer to lift again.
-        PageCache cache = new(new PageCacheOptions { MemoryLimit = (bytes * Mappings) + MetadataRoom, ScanPagesPerSecond = 0 });
+        // A scan would protect the pages that have been written, some time later, for the next writer to lift again. Huge pages are
+        // to be had for some of the memory and not for the rest, at the kernel's whim, which would decide about everything.
+        PageCache cache = new(new PageCacheOptions { MemoryLimit = (bytes * Mappings) + MetadataRoom, ScanPagesPerSecond = 0, HugePages = false });
         SharingMappings all = new(cache);
         MappingOptions off = new() { Shares = false };
         Func<Task>[] open =
