@@ -276,7 +276,9 @@ public sealed unsafe partial class Mapping
             return true;
         }
 
-        PageWaiter? first = FirstWaiter(head);
+        // A head that nobody waits at is not looked at: it is far away as a rule.
+        PageWaiter? first = (StateWord.Load(slot) & StateWord.HasWaiters) != 0 ? FirstWaiter(head) : null;
+        Debug.Assert(first is not null || head->Waiters == 0, "a page that is waited for says so (W-1)");
         bool steals = first is not null && !ReferenceEquals(first, self);
         if (steals && first!.Steals >= _stealLimit)
         {

@@ -98,6 +98,12 @@ internal sealed unsafe class FrameProtection
     public bool TryLift(Slot* slot, bool alwaysCopy)
     {
         Debug.Assert((StateWord.Load(slot) & StateWord.Exclusive) != 0, "a page breaks away under its exclusive latch (P-3)");
+        if (Volatile.Read(ref _core.Frames.Descriptor(slot->Frame)->OwnerCount) > 1)
+        {
+            // Should the others leave at this moment, a copy is made that was not needed.
+            return false;
+        }
+
         ulong state = StateWord.LockList(slot);
         bool isFree = (state & StateWord.Protected) == 0;
         if (!isFree && !alwaysCopy)
