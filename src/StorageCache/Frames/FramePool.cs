@@ -158,6 +158,18 @@ internal sealed unsafe class FramePool
         return frame;
     }
 
+    /// <summary>
+    /// Whether a frame has so many references, and is in no index, both at one moment. If they are the caller's, nobody else has the frame
+    /// then or can come to it. Asked for one after the other, the two may each be so at another moment: a frame may be put into an index,
+    /// by one who leaves it afterwards, in between.
+    /// </summary>
+    public static bool IsAloneWith(FrameDescriptor* frame, int references)
+    {
+        // The two lie side by side in the descriptor.
+        ulong both = Volatile.Read(ref *(ulong*)&frame->References);
+        return (int)both == references && ((uint)(both >> 32) & FrameMarks.Indexed) == 0;
+    }
+
     /// <summary>Adds a reference to a frame that has one.</summary>
     public void AddReference(uint frame)
     {

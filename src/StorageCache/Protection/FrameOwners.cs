@@ -188,8 +188,7 @@ internal sealed unsafe class FrameOwners
     /// Whether nobody but the caller, who has the frame's only reference and keeps it out of the indexes, can come to the frame's
     /// owners.
     /// </summary>
-    private static bool IsCallersAlone(FrameDescriptor* descriptor) =>
-        Volatile.Read(ref descriptor->Marks) == 0 && Volatile.Read(ref descriptor->References) == 1;
+    private static bool IsCallersAlone(FrameDescriptor* descriptor) => FramePool.IsAloneWith(descriptor, references: 1);
 
     /// <summary>Adds an owner to a ring that is locked. If it has others, the room has been taken.</summary>
     private void Attach(FrameDescriptor* descriptor, uint head)

@@ -197,14 +197,10 @@ internal sealed unsafe class FrameProtection
     }
 
     /// <summary>
-    /// Whether a frame has one owner, whose list lock the caller holds, and nobody else relies on its bytes or can come to. Only the
-    /// owner's page can put it into an index again, under that lock.
+    /// Whether a frame has one owner, whose list lock the caller holds, and nobody else relies on its bytes or can come to: other owners
+    /// and holds have references. Only the owner's page can put it into an index again, under that lock.
     /// </summary>
     /// <param name="descriptor">The frame.</param>
     /// <param name="others">References that the caller answers for, beside the owner's.</param>
-    private static bool IsOwnersAlone(FrameDescriptor* descriptor, int others) =>
-        Volatile.Read(ref descriptor->OwnerCount) == 1
-        && !FrameHolds.IsHeld(descriptor)
-        && (Volatile.Read(ref descriptor->Marks) & FrameMarks.Indexed) == 0
-        && Volatile.Read(ref descriptor->References) == 1 + others;
+    private static bool IsOwnersAlone(FrameDescriptor* descriptor, int others) => FramePool.IsAloneWith(descriptor, 1 + others);
 }
