@@ -30,6 +30,24 @@ public sealed class HardenedDomainTests
         Report("not hardened", 10, accuracy);
     }
 
+    [Fact]
+    public async Task A_page_that_was_held_copies_at_its_first_write_all_the_same()
+    {
+        SharingDomain domain = new("held") { SharesContent = true, IsHardened = true };
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20, ScanPagesPerSecond = 0 });
+        Mapping mapping = await cache.OpenAsync(Device(0), new MappingOptions { SharingDomain = domain, AccessPattern = AccessPattern.Random });
+        Mapping alone = await cache.OpenAsync(
+            new MemoryBlockDevice("alone", PageSize),
+            new MappingOptions { SharingDomain = new SharingDomain("alone") { SharesExtents = false, IsHardened = true } });
+        foreach (Mapping each in new[] { mapping, alone })
+        {
+            each.Protect(0, ProtectionReason.Snapshot).Dispose();
+            each.Write(0).Dispose();
+        }
+
+        Assert.Equal(2, cache.GetStatistics().BreaksOf(ProtectionReason.Sharing));
+    }
+
     private static void Report(string domain, int rounds, double area) => TestContext.Current.TestOutputHelper!.WriteLine(
         $"{domain}: of {Pages * rounds} first writes, a shared frame's took longer than an unshared one's with probability {area:F3} (0.5: nothing can be told)");
 
