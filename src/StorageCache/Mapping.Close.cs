@@ -12,9 +12,6 @@ public sealed partial class Mapping
     /// <summary>The close that is under way, or the last that was tried. Under the cache's registry lock.</summary>
     internal Task? Closing { get; set; }
 
-    /// <summary>Whether closing drops what is dirty: the file has been deleted, and nobody is to have it.</summary>
-    internal bool DropsChanges { get; set; }
-
     /// <summary>
     /// Undoes one open. The last one flushes, waits for leases and pins to be returned, gives the pages' memory back and
     /// closes the file.
@@ -66,7 +63,7 @@ public sealed partial class Mapping
             try
             {
                 ExpelWaiters();
-                bool keepChanges = flush && before == MappingState.Open && !DropsChanges;
+                bool keepChanges = flush && before == MappingState.Open;
                 Patience left = new(_core.Options.TimeProvider, patience);
                 do
                 {

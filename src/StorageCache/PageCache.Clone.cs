@@ -74,9 +74,8 @@ public sealed partial class PageCache
         }
         else
         {
-            // What there was no room for would keep it open for ever.
-            clone.DropsChanges = true;
-            await CloseAsync(clone, CancellationToken.None).ConfigureAwait(true);
+            // Not flushed: what has failed may be just that, and nobody will read the file.
+            await CloseInOrderAsync(clone, flush: false, CancellationToken.None).ConfigureAwait(true);
         }
     }
 

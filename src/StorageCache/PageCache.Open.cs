@@ -157,9 +157,9 @@ public sealed partial class PageCache
 
     /// <summary>Undoes one open of a mapping, and closes it if that was the last.</summary>
     internal ValueTask CloseAsync(Mapping mapping, CancellationToken cancellationToken) =>
-        new(_core.OwnThread.Run(() => CloseInOrderAsync(mapping, cancellationToken)));
+        new(_core.OwnThread.Run(() => CloseInOrderAsync(mapping, flush: true, cancellationToken)));
 
-    private async Task CloseInOrderAsync(Mapping mapping, CancellationToken cancellationToken)
+    private async Task CloseInOrderAsync(Mapping mapping, bool flush, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -177,7 +177,7 @@ public sealed partial class PageCache
                 }
                 else
                 {
-                    closing = CloseLastAsync(mapping, cancellationToken);
+                    closing = CloseLastAsync(mapping, flush, cancellationToken);
                     mapping.Closing = closing;
                     isOwn = true;
                 }
@@ -201,11 +201,11 @@ public sealed partial class PageCache
         }
     }
 
-    private async Task CloseLastAsync(Mapping mapping, CancellationToken cancellationToken)
+    private async Task CloseLastAsync(Mapping mapping, bool flush, CancellationToken cancellationToken)
     {
         try
         {
-            await mapping.CloseCoreAsync(flush: true, Options.FrameTimeout, cancellationToken).ConfigureAwait(true);
+            await mapping.CloseCoreAsync(flush, Options.FrameTimeout, cancellationToken).ConfigureAwait(true);
         }
         finally
         {

@@ -109,6 +109,19 @@ public sealed class CloneTests
         await Assert.ThrowsAsync<MappingClosedException>(async () => await source.CloneAsync(directory.File("another")));
     }
 
+    [Fact]
+    public async Task A_copy_that_finds_no_room_on_the_device_leaves_nothing_behind()
+    {
+        using MountedFileSystem disk = FileSystem.Mount(FileSystem.Ext4);
+        disk.FillUp(Path.Combine(disk.Path, "ballast"));
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20 });
+        Mapping source = await cache.OpenAsync(new MemoryBlockDevice("memory", 64 * PageSize));
+        await Assert.ThrowsAsync<PageWriteException>(async () => await source.CloneAsync(Path.Combine(disk.Path, "clone")));
+        Assert.False(File.Exists(Path.Combine(disk.Path, "clone")));
+        Assert.Equal([source], cache.Core.OpenMappings());
+        Assert.Equal(0, cache.GetStatistics().DirtyPages);
+    }
+
     [Theory]
     [MemberData(nameof(FileSystems))]
     public async Task Clones_of_clones_share_what_none_of_them_has_changed(string type)
