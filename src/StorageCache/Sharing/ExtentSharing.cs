@@ -20,6 +20,9 @@ internal sealed class ExtentSharing
     /// <summary>How often two files are asked whether they agree, if asking takes long.</summary>
     private const int AttemptsAtMost = 3;
 
+    /// <summary>The part of the memory limit that the map of one file may take.</summary>
+    private const int LimitPerMap = 8;
+
     /// <summary>How long a truncation or close of another file is waited for.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
@@ -106,6 +109,11 @@ internal sealed class ExtentSharing
             return;
         }
 
+        if (!MayHaveMap(mapping))
+        {
+            return;
+        }
+
         RunList found = new([]);
         long wanted = shared.Sum(extent => extent.Length) >> _core.PageShift;
         int asked = 0;
@@ -122,13 +130,13 @@ internal sealed class ExtentSharing
                 ExtentHint? hint = _hints.Get(other);
                 if ((hint is null || hint.Writes != other.WritesEnded) && asked++ < AskedInVainAtMost)
                 {
-                    await AskAsync(other, cancellationToken).ConfigureAwait(true);
-                    hint = _hints.Get(other);
+                    // Whether or not there is room to keep it.
+                    hint = new ExtentHint(await AskAsync(other, cancellationToken).ConfigureAwait(true), other.WritesEnded);
                 }
 
                 if (hint is not null && CommonPages.Of(hint.Extents, shared, _core.PageShift).Count > 0)
                 {
-                    await JoinOneAsync(other, mapping, dirt.Pages.Pages, shared, found, cancellationToken).ConfigureAwait(true);
+                    await JoinOneAsync(other, mapping, dirt.Pages.Pages, found, cancellationToken).ConfigureAwait(true);
                 }
             }
             catch (IOException)
@@ -148,11 +156,10 @@ internal sealed class ExtentSharing
     /// <param name="other">The other one, in use.</param>
     /// <param name="mapping">The one that was just opened.</param>
     /// <param name="pagesHere">Pages of it whose dirt is recorded; later ones do not take part.</param>
-    /// <param name="first">What its extents were.</param>
     /// <param name="found">Runs of it that are known already; gains those that are found.</param>
     /// <param name="cancellationToken">Stops it.</param>
     private async Task JoinOneAsync(
-        Mapping other, Mapping mapping, long pagesHere, Extent[] first, RunList found, CancellationToken cancellationToken)
+        Mapping other, Mapping mapping, long pagesHere, RunList found, CancellationToken cancellationToken)
     {
         using CancellationTokenSource patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(s_patience);
@@ -170,13 +177,13 @@ internal sealed class ExtentSharing
 
         using (entered)
         {
-            if (other.State != MappingState.Open)
+            if (other.State != MappingState.Open || !MayHaveMap(other))
             {
                 return;
             }
 
             using DirtRecord dirt = new(other);
-            List<CommonPages> common = await ConfirmAsync(other, mapping, first, cancellationToken).ConfigureAwait(true);
+            List<CommonPages> common = await ConfirmAsync(other, mapping, cancellationToken).ConfigureAwait(true);
             long end = Math.Min(other.Length >> _core.PageShift, dirt.Pages.Pages);
             long endHere = Math.Min(mapping.Length >> _core.PageShift, pagesHere);
             common = [.. common.Select(pages => pages.Before(end, endHere)).Where(pages => pages.Count > 0)];
@@ -190,14 +197,15 @@ internal sealed class ExtentSharing
     }
 
     /// <summary>
-    /// Asks both files twice, in turns, and takes what all four answers agree on: blocks that both have had at one moment (SH-1).
+    /// Asks both files twice, in turns, and takes what all four answers agree on: blocks that both have had at one moment (SH-1). What was
+    /// heard of either before, by which it was chosen, is too old to count.
     /// </summary>
-    private async Task<List<CommonPages>> ConfirmAsync(Mapping other, Mapping mapping, Extent[] first, CancellationToken cancellationToken)
+    private async Task<List<CommonPages>> ConfirmAsync(Mapping other, Mapping mapping, CancellationToken cancellationToken)
     {
-        Extent[] before = first;
         for (int attempt = 0; attempt < AttemptsAtMost; attempt++)
         {
             long began = Stopwatch.GetTimestamp();
+            Extent[] before = await AskAsync(mapping, cancellationToken).ConfigureAwait(true);
             Extent[] others = await AskAsync(other, cancellationToken).ConfigureAwait(true);
             Extent[] after = await AskAsync(mapping, cancellationToken).ConfigureAwait(true);
             Extent[] othersAfter = await AskAsync(other, cancellationToken).ConfigureAwait(true);
@@ -205,8 +213,6 @@ internal sealed class ExtentSharing
             {
                 return CommonPages.Of(Agreed(others, othersAfter), Agreed(before, after), _core.PageShift);
             }
-
-            before = after;
         }
 
         _core.Protection.Counters.Refused(ProtectionRefusal.Unconfirmed);
@@ -250,6 +256,18 @@ internal sealed class ExtentSharing
                 }
             }
         }
+    }
+
+    /// <summary>Whether a map of a file is worth its memory, a bit for each page: of a file that is mostly holes it may be more than there is.</summary>
+    private bool MayHaveMap(Mapping mapping)
+    {
+        bool fits = PageSet.BytesFor(mapping.PageCount) <= _core.Budget.Limit / LimitPerMap;
+        if (!fits)
+        {
+            _core.Protection.Counters.Refused(ProtectionRefusal.NoRoom);
+        }
+
+        return fits;
     }
 
     /// <summary>A map, charged to the memory limit; null if it has no room for it.</summary>
