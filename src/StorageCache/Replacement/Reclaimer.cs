@@ -312,7 +312,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
 
             foreach (uint owner in owners[..taken])
             {
-                isLast = TryEvictOwner(frame, owner, ref sawDirty) && descriptor->State != FrameState.InUse;
+                isLast |= TryEvictOwner(frame, owner, ref sawDirty) && descriptor->State != FrameState.InUse;
             }
 
             left -= taken;
