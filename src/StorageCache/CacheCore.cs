@@ -242,7 +242,10 @@ internal sealed unsafe class CacheCore
         return frame;
     }
 
-    /// <summary>Drops a reference to a frame; if that frees it, whoever waits for a frame gets it. No lock is held.</summary>
+    /// <summary>
+    /// Drops a reference to a frame. If that frees it, whoever waits for a frame gets it; if its owner's is left alone, that one may write
+    /// without a copy (P-10). No lock is held.
+    /// </summary>
     public void DropFrame(uint frame)
     {
         if (Frames.DropReference(frame))
@@ -255,9 +258,22 @@ internal sealed unsafe class CacheCore
         }
     }
 
+    /// <summary>As <see cref="DropFrame"/>, while a latch is held, or a page is claimed: whoever waits is served by another thread.</summary>
+    public void DropFrameQuietly(uint frame)
+    {
+        if (!Frames.DropReference(frame))
+        {
+            TellLastOwner(frame);
+        }
+        else if (FrameQueue.Count > 0)
+        {
+            Reclaimer.Kick();
+        }
+    }
+
     /// <summary>
     /// To be called when a reference to a frame has gone and it is not free: its last owner may be in line to break away from it, and not
-    /// need to any more (P-9).
+    /// need to any more (P-10).
     /// </summary>
     public void TellLastOwner(uint frame)
     {

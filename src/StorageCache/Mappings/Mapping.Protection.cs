@@ -60,7 +60,7 @@ public sealed unsafe partial class Mapping
                 }
                 else
                 {
-                    DropQuietly(released);
+                    _core.DropFrameQuietly(released);
                 }
 
                 return true;
@@ -69,7 +69,7 @@ public sealed unsafe partial class Mapping
 
         if (copy != 0)
         {
-            DropQuietly(copy);
+            _core.DropFrameQuietly(copy);
         }
 
         return true;
@@ -91,9 +91,12 @@ public sealed unsafe partial class Mapping
         waiter.IsForBreak = true;
         Withdraw(waiter);
         QueueForFrame(waiter, FrameNeed.Break);
+
+        // One of the two sees the other: whoever stops relying on the frame does that first, and looks afterwards who waits.
+        Interlocked.MemoryBarrier();
         if (!HasToBreak(page))
         {
-            // The protection ended before the waiter stood in the queue. It may be gone by now, or wait for something
+            // Nobody relied on it any more before the waiter stood in the queue. It may be gone by now, or wait for something
             // else already; waking it once too often does no harm.
             _core.FrameQueue.RetryBreaks();
         }
@@ -115,18 +118,5 @@ public sealed unsafe partial class Mapping
         StateWord.UnlockList(slot);
         _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
         return hasTo;
-    }
-
-    /// <summary>As <see cref="CacheCore.DropFrame"/>, while a latch is held: whoever waits for the frame is served by another thread.</summary>
-    private void DropQuietly(uint frame)
-    {
-        if (!_core.Frames.DropReference(frame))
-        {
-            _core.TellLastOwner(frame);
-        }
-        else if (_core.FrameQueue.Count > 0)
-        {
-            _core.Reclaimer.Kick();
-        }
     }
 }

@@ -50,7 +50,7 @@ public sealed unsafe partial class Mapping
         else
         {
             _core.Protection.Counters.Refused(ProtectionRefusal.NoRoom);
-            _core.DropFrame(frame);
+            _core.DropFrameQuietly(frame);
         }
 
         return isCurrent;
@@ -73,19 +73,12 @@ public sealed unsafe partial class Mapping
 
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);
-        if (equal == 0)
+        if (equal != 0 && !isShared)
         {
-            return false;
+            _core.DropFrameQuietly(equal);
         }
 
-        uint unused = isShared ? frame : equal;
-        bool freed = _core.Frames.DropReference(unused);
-        if (!freed)
-        {
-            _core.TellLastOwner(unused);
-        }
-
-        return freed;
+        return isShared && _core.Frames.DropReference(frame);
     }
 
     /// <summary>What a page of which the device has brought all bytes can be found by. No lock is held.</summary>
