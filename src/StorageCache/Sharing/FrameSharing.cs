@@ -4,14 +4,12 @@ using StorageCache.Frames;
 namespace StorageCache.Sharing;
 
 /// <summary>
-/// What all mappings of a cache need in order to share frames: the indexes that frames are found by, the domains, the hash and what
+/// What all mappings of a cache need in order to share frames: the indexes that frames are found by, the hash and what
 /// came of it all. Thread-safe.
 /// </summary>
 internal sealed unsafe class FrameSharing
 {
     private readonly CacheCore _core;
-    private readonly Lock _domainLock = new();
-    private readonly Dictionary<SharingDomain, uint> _domains = new(ReferenceEqualityComparer.Instance);
     private long _lastIdentity;
     private long _readsAvoided;
     private long _hashTicks;
@@ -70,7 +68,7 @@ internal sealed unsafe class FrameSharing
         }
 
         return domain.SharesContent || domain.IsHardened || (domain.SharesExtents && sharesExtents)
-            ? new MappingSharing(domain, NumberOf(domain), sharesExtents && domain.SharesExtents)
+            ? new MappingSharing(domain, sharesExtents && domain.SharesExtents)
             : null;
     }
 
@@ -125,24 +123,11 @@ internal sealed unsafe class FrameSharing
             _core.Protection.Counters.Refused(ProtectionRefusal.Different);
         }
 
-        _core.DropFrame(found);
+        // Whose page this is for may be claimed still: nobody else's code runs here.
+        _core.DropFrameQuietly(found);
         return 0;
     }
 
     /// <summary>Counts a read that was not needed.</summary>
     public void AvoidedRead() => Interlocked.Increment(ref _readsAvoided);
-
-    private uint NumberOf(SharingDomain domain)
-    {
-        lock (_domainLock)
-        {
-            if (!_domains.TryGetValue(domain, out uint number))
-            {
-                number = (uint)_domains.Count + 1;
-                _domains.Add(domain, number);
-            }
-
-            return number;
-        }
-    }
 }

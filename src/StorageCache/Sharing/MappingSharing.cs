@@ -2,9 +2,8 @@ namespace StorageCache.Sharing;
 
 /// <summary>What one mapping shares, and by what its pages are found. Thread-safe.</summary>
 /// <param name="domain">The domain.</param>
-/// <param name="domainNumber">The domain's number in the cache.</param>
 /// <param name="sharesExtents">Whether extents are shared.</param>
-internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bool sharesExtents)
+internal sealed class MappingSharing(SharingDomain domain, bool sharesExtents)
 {
     private readonly List<ExtentIdentity> _origins = [];
     private ExtentMap? _extents;
@@ -14,8 +13,8 @@ internal sealed class MappingSharing(SharingDomain domain, uint domainNumber, bo
     /// <summary>The domain.</summary>
     public SharingDomain Domain { get; } = domain;
 
-    /// <summary>The domain's number in the cache; part of every content key.</summary>
-    public uint DomainNumber { get; } = domainNumber;
+    /// <summary>The domain's number; part of every content key.</summary>
+    public uint DomainNumber => Domain.Number;
 
     /// <summary>Whether pages are found by their extents.</summary>
     public bool SharesExtents { get; } = sharesExtents;

@@ -10,6 +10,8 @@ namespace StorageCache;
 /// </remarks>
 public sealed class SharingDomain
 {
+    private static uint s_lastNumber;
+
     /// <param name="name">What messages call it; need not be unique.</param>
     /// <exception cref="ArgumentException"><paramref name="name"/> is null or empty.</exception>
     public SharingDomain(string name)
@@ -41,6 +43,9 @@ public sealed class SharingDomain
     /// Default: false.
     /// </summary>
     public bool IsHardened { get; init; }
+
+    /// <summary>Tells the domain from all others of the process, so that no cache has to remember the domains it has seen (SH-6).</summary>
+    internal uint Number { get; } = Interlocked.Increment(ref s_lastNumber);
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;
