@@ -29,7 +29,7 @@ public class OptionTests
     [InlineData("get --store s", "KEY is missing; allowed: the key, 0 to 1,024 bytes.")]
     [InlineData("get a", "--store is missing; allowed: the store's file.")]
     [InlineData("get a b --store s", "'b' is no word of 'get'; allowed: KEY, --output,")]
-    [InlineData("", "the command is missing; allowed: load, put, get, delete, scan, check, stats, demo.")]
+    [InlineData("", "the command is missing; allowed: load, put, get, delete, scan, check, stats, clone, demo.")]
     public void Every_wrong_option_is_named_with_its_value_and_what_is_allowed(string line, string message, bool outputIsEmpty = true)
     {
         using TemporaryDirectory directory = new();
