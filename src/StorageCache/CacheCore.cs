@@ -36,6 +36,9 @@ internal sealed unsafe class CacheCore
 
     private const long MostHeads = 1L << 31;
 
+    /// <summary>No more than a quarter of the limit is evicted for one piece of metadata.</summary>
+    private const int LimitPerMetadata = 4;
+
     private readonly Lock _mappingLock = new();
     private Mapping?[] _mappings = new Mapping?[8];
 
@@ -288,6 +291,11 @@ internal sealed unsafe class CacheCore
     public bool TryTakeRoom(long bytes)
     {
         const int EvictedAtOnce = 64;
+        if (bytes > Budget.Limit / LimitPerMetadata)
+        {
+            return false;
+        }
+
         while (!Frames.TryTakeRoom(bytes))
         {
             if (Reclaimer.Evict(EvictedAtOnce) == 0)

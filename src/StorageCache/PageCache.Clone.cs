@@ -84,6 +84,12 @@ public sealed partial class PageCache
         using (await _registry.LockAsync(cancellationToken).ConfigureAwait(true))
         {
             ThrowIfDisposed();
+            if (_files.ContainsKey(device.Identity))
+            {
+                // Somebody who asks for no lock has opened it meanwhile.
+                throw Throw.MakeLocked(device.Name);
+            }
+
             Mapping mapping = Register(device, device.Identity, options, options.ReadOnly, ownsDevice: true);
             _files.Add(device.Identity, mapping);
             return mapping;

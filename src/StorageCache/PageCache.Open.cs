@@ -25,6 +25,7 @@ public sealed partial class PageCache
     /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
     /// <exception cref="MappingLockedException">Another process, or another cache, has the file locked.</exception>
     /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain needs.</exception>
+    /// <exception cref="InsufficientMemoryException">There is no address space for what the sharing domain needs.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(string path, MappingOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -46,7 +47,17 @@ public sealed partial class PageCache
             (Mapping? mapping, Task? closing) = await TryOpenAsync(path, options, cancellationToken).ConfigureAwait(false);
             if (mapping is not null)
             {
-                await JoinExtentsAsync(mapping, likely: null, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    await JoinExtentsAsync(mapping, likely: null, cancellationToken).ConfigureAwait(false);
+                }
+                catch
+                {
+                    // No memory for it, as a rule. Nobody has the mapping to close it.
+                    await CloseAsync(mapping, CancellationToken.None).ConfigureAwait(false);
+                    throw;
+                }
+
                 return mapping;
             }
 

@@ -43,41 +43,34 @@ internal sealed unsafe class FrameIndex
 
     private long BucketBytes => _isActive ? (_mask + 1L) * sizeof(uint) : 0;
 
-    /// <summary>Gives the index its memory, if it has none. Returns false if there is no room in the memory limit.</summary>
+    /// <summary>Whether the index has its memory.</summary>
+    public bool IsActive => _isActive;
+
+    /// <summary>Bytes that the buckets take.</summary>
+    /// <param name="capacity">Frames that the cache has room for.</param>
+    public static long BucketBytesFor(int capacity) => BucketsFor(capacity) * (long)sizeof(uint);
+
+    /// <summary>
+    /// Gives the index its memory. What <see cref="BucketBytesFor"/> says has been charged, and is the index's from here on, or given back if
+    /// it has its memory or there is no address space. Returns whether the index has its memory.
+    /// </summary>
     /// <param name="capacity">Frames that the cache has room for.</param>
     public bool TryActivate(int capacity)
     {
+        long bytes = BucketBytesFor(capacity);
         lock (_growth)
         {
-            if (_isActive)
+            if (!_isActive && TryReserve(bytes))
             {
+                _buckets = (uint*)_bucketMemory!.Base;
+                _entries = (Entry*)_entryMemory!.Base;
+                _mask = BucketsFor(capacity) - 1;
+                _isActive = true;
                 return true;
             }
 
-            uint buckets = BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, 64));
-            long bytes = buckets * (long)sizeof(uint);
-            if (!_frames.TryTakeRoom(bytes))
-            {
-                return false;
-            }
-
-            try
-            {
-                _bucketMemory = MemoryRegion.Reserve(bytes, hugePages: false);
-                _bucketMemory.Commit(0, bytes);
-                _entryMemory = MemoryRegion.Reserve((_frames.MaximumFrames + 1L) * Entry.SizeInBytes, hugePages: false);
-            }
-            catch (InsufficientMemoryException)
-            {
-                _frames.ReturnRoom(bytes);
-                return false;
-            }
-
-            _buckets = (uint*)_bucketMemory.Base;
-            _entries = (Entry*)_entryMemory.Base;
-            _mask = buckets - 1;
-            _isActive = true;
-            return true;
+            _frames.ReturnRoom(bytes);
+            return _isActive;
         }
     }
 
@@ -170,6 +163,23 @@ internal sealed unsafe class FrameIndex
         }
 
         return found == frame;
+    }
+
+    private static uint BucketsFor(int capacity) => BitOperations.RoundUpToPowerOf2((uint)Math.Max(capacity, 64));
+
+    private bool TryReserve(long bucketBytes)
+    {
+        try
+        {
+            _bucketMemory = MemoryRegion.Reserve(bucketBytes, hugePages: false);
+            _bucketMemory.Commit(0, bucketBytes);
+            _entryMemory = MemoryRegion.Reserve((_frames.MaximumFrames + 1L) * Entry.SizeInBytes, hugePages: false);
+            return true;
+        }
+        catch (InsufficientMemoryException)
+        {
+            return false;
+        }
     }
 
     private bool TryLink(uint frame, in FrameKey key)

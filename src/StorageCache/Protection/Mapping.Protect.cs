@@ -15,7 +15,7 @@ public sealed partial class Mapping
     /// <param name="reason">Why: <see cref="ProtectionReason.Snapshot"/>, <see cref="ProtectionReason.Replica"/> or <see cref="ProtectionReason.Lease"/>.</param>
     /// <param name="onBreak">
     /// Called once, on a thread of the pool, when a writer has broken away: from then on the page has other bytes than the frame that is
-    /// held. Not called for a page that is evicted, truncated away or closed.
+    /// held. Not called for a page that is truncated away, punched or closed.
     /// </param>
     /// <exception cref="CacheFullException">No frame came free in time, or 65,535 hold the frame for that reason.</exception>
     /// <inheritdoc cref="Read(long)" path="/exception"/>
@@ -128,7 +128,7 @@ public sealed partial class Mapping
             held = new ProtectedPage(this, page, slot, frame, reason, onBreak);
             if (onBreak is not null)
             {
-                // While no writer can break away: it would find nobody to tell (P-6).
+                // While no writer can break away: it would find nobody to tell (P-11).
                 _core.Protection.Watchers.Add(held);
             }
         }

@@ -5,7 +5,7 @@ namespace StorageCache;
 
 /// <summary>
 /// The bytes of a page as they were at one moment, which stand still until this is disposed of. Nobody is held up by it: a writer
-/// breaks away onto a copy, and the page may be evicted, truncated away or closed. The frame counts in the memory limit meanwhile.
+/// breaks away onto a copy, and the page may be truncated away, punched or closed. It is not evicted. The frame counts in the memory limit meanwhile.
 /// </summary>
 /// <remarks>
 /// <para>Made by <see cref="Mapping.Protect"/> and its other forms. Thread safety: all members may be called from any thread.</para>

@@ -95,6 +95,9 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     public void Kick()
     {
         Volatile.Write(ref _turnsInVain, 0);
+
+        // What the caller has left to be done is seen by a turn that begins from here on.
+        Interlocked.MemoryBarrier();
         Call();
     }
 

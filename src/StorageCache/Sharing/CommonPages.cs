@@ -17,24 +17,22 @@ internal readonly record struct CommonPages(long First, long Second, long Count)
     public static List<CommonPages> Of(IEnumerable<Extent> first, IEnumerable<Extent> second, int pageShift)
     {
         Extent[] ones = [.. first.OrderBy(extent => extent.Physical)];
-        Extent[] others = [.. second.OrderBy(extent => extent.Physical)];
+        List<Extent> reached = [];
         List<CommonPages> common = [];
-        long longest = ones.Length == 0 ? 0 : ones.Max(extent => extent.Length);
-        int begin = 0;
-        foreach (Extent other in others)
+        int next = 0;
+        foreach (Extent other in second.OrderBy(extent => extent.Physical))
         {
-            long end = other.Physical + other.Length;
-
-            // A file may have one block in several places, so extents of the first may overlap each other: none is passed over that may
-            // reach into a later one of the second.
-            while (begin < ones.Length && ones[begin].Physical + longest <= other.Physical)
+            // A file may have one block in several places, so extents may overlap each other: those of the first file are kept for as long as
+            // they may reach into a later one of the second.
+            reached.RemoveAll(one => one.Physical + one.Length <= other.Physical);
+            for (; next < ones.Length && ones[next].Physical < other.Physical + other.Length; next++)
             {
-                begin++;
+                reached.Add(ones[next]);
             }
 
-            for (int i = begin; i < ones.Length && ones[i].Physical < end; i++)
+            foreach (Extent one in reached)
             {
-                if (TryMeet(ones[i], other, pageShift, out CommonPages pages))
+                if (TryMeet(one, other, pageShift, out CommonPages pages))
                 {
                     common.Add(pages);
                 }

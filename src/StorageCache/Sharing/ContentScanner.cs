@@ -47,8 +47,9 @@ internal sealed unsafe class ContentScanner
             if (_thread is null && !_stop.IsSet && _core.Options.ScanPagesPerSecond > 0)
             {
                 _notes = new FrameNotes(_core.Frames);
-                _thread = new Thread(Run) { IsBackground = true, Name = "StorageCache scan", Priority = ThreadPriority.BelowNormal };
-                _thread.Start();
+                Thread thread = new(Run) { IsBackground = true, Name = "StorageCache scan", Priority = ThreadPriority.BelowNormal };
+                thread.Start();
+                _thread = thread;
             }
         }
     }

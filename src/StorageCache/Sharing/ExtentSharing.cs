@@ -62,6 +62,11 @@ internal sealed class ExtentSharing
             {
                 using (await mapping.EnterAsync(cancellationToken).ConfigureAwait(true))
                 {
+                    if (mapping.State != MappingState.Open)
+                    {
+                        return;
+                    }
+
                     await JoinOthersAsync(mapping, likely, cancellationToken).ConfigureAwait(true);
                 }
             }
@@ -191,6 +196,7 @@ internal sealed class ExtentSharing
             if (common.Count > 0 && TryMakeMap(named, dirt.Pages) is { } map)
             {
                 ReturnRoom(dirt.EndWith(map));
+                other.Sharing!.IsOriginOf(named.Select(run => run.Identity).Where(identity => identity.Origin == other));
                 AddRuns(common, new RunList(map.LiveRuns()), found);
             }
         }
@@ -228,10 +234,9 @@ internal sealed class ExtentSharing
         RunList named = new(mapping.Sharing!.Extents?.LiveRuns() ?? []);
         foreach (CommonPages pages in common)
         {
-            foreach ((long first, long gapEnd) in named.Gaps(pages.First, pages.First + pages.Count).ToArray())
+            foreach ((long first, long gapEnd) in named.Gaps(pages.First, pages.First + pages.Count))
             {
                 ExtentIdentity identity = new(_core.Sharing.NextIdentity(), mapping, first);
-                mapping.Sharing!.OriginOf(identity);
                 named.Add(new ExtentRun(first, gapEnd - first, identity, Offset: 0));
             }
         }
@@ -250,7 +255,7 @@ internal sealed class ExtentSharing
             long shift = pages.Second - pages.First;
             foreach (ExtentRun run in live.Within(pages.First, pages.First + pages.Count))
             {
-                foreach ((long first, long end) in found.Gaps(run.FirstPage + shift, run.EndPage + shift).ToArray())
+                foreach ((long first, long end) in found.Gaps(run.FirstPage + shift, run.EndPage + shift))
                 {
                     found.Add(run.Part(first - shift, end - first) with { FirstPage = first });
                 }

@@ -72,19 +72,11 @@ internal sealed unsafe class FrameSharing
             : null;
     }
 
-    /// <summary>Gives an index its memory, evicting pages if need be. Returns false if there is none to be had.</summary>
+    /// <summary>Gives an index its memory, if it has none, evicting pages if need be. Returns false if there is none to be had.</summary>
     public bool TryActivate(FrameIndex index)
     {
-        const int EvictedAtOnce = 64;
-        while (!index.TryActivate(_core.FrameCapacity))
-        {
-            if (_core.Reclaimer.Evict(EvictedAtOnce) == 0)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        int capacity = _core.FrameCapacity;
+        return index.IsActive || (_core.TryTakeRoom(FrameIndex.BucketBytesFor(capacity)) && index.TryActivate(capacity));
     }
 
     /// <summary>A number for a run of pages, which no other run has had.</summary>

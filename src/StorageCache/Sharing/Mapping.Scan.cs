@@ -35,7 +35,7 @@ public sealed unsafe partial class Mapping
             {
                 if (!TryMove(slot, frame, owner, equal))
                 {
-                    _core.DropFrame(equal);
+                    _core.DropFrameQuietly(equal);
                 }
             }
             else
@@ -43,7 +43,7 @@ public sealed unsafe partial class Mapping
                 LetOthersFind(slot, frame, owner, key);
             }
 
-            _core.DropFrame(frame);
+            _core.DropFrameQuietly(frame);
         }
 
         _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
@@ -95,7 +95,7 @@ public sealed unsafe partial class Mapping
         StateWord.UnlockList(slot);
         if (isMoved)
         {
-            _core.DropFrame(frame);
+            _core.DropFrameQuietly(frame);
         }
 
         return isMoved;

@@ -67,12 +67,19 @@ internal sealed class MappingSharing(SharingDomain domain, bool sharesExtents)
     /// <param name="fromPage">The first page that does not stay as it is.</param>
     public void OnCut(long fromPage) => Extents?.Cut(fromPage);
 
-    /// <summary>Remembers a run that was made of the mapping's pages.</summary>
-    public void OriginOf(ExtentIdentity identity)
+    /// <summary>Says of which runs the mapping is the origin now. Others that were made of its pages forget it: it has none of them any more.</summary>
+    public void IsOriginOf(IEnumerable<ExtentIdentity> identities)
     {
         lock (_origins)
         {
-            _origins.Add(identity);
+            HashSet<ExtentIdentity> before = [.. _origins];
+            _origins.Clear();
+            _origins.AddRange(identities.Distinct());
+            before.ExceptWith(_origins);
+            foreach (ExtentIdentity identity in before)
+            {
+                identity.LeaveOrigin();
+            }
         }
     }
 

@@ -5,36 +5,47 @@ namespace StorageCache.Sharing;
 /// <summary>Runs of one file in page order, without overlap.</summary>
 internal sealed class RunList : IEnumerable<ExtentRun>
 {
-    private readonly List<ExtentRun> _runs;
+    private readonly SortedSet<ExtentRun> _runs;
 
-    /// <param name="runs">In page order, without overlap.</param>
-    public RunList(IEnumerable<ExtentRun> runs) => _runs = [.. runs];
+    /// <param name="runs">Without overlap.</param>
+    public RunList(IEnumerable<ExtentRun> runs)
+    {
+        _runs = new(runs, Comparer<ExtentRun>.Create((one, other) => one.FirstPage.CompareTo(other.FirstPage)));
+        Pages = _runs.Sum(run => run.Count);
+    }
 
     /// <summary>How many runs.</summary>
     public int Count => _runs.Count;
 
     /// <summary>How many pages.</summary>
-    public long Pages => _runs.Sum(run => run.Count);
+    public long Pages { get; private set; }
 
-    /// <summary>What the list has of some pages.</summary>
+    /// <summary>What the list has of some pages. The list is not to be changed meanwhile.</summary>
     public IEnumerable<ExtentRun> Within(long firstPage, long endPage)
     {
-        for (int i = IndexBehind(firstPage); i < _runs.Count && _runs[i].FirstPage < endPage; i++)
+        // The last one that begins before the pages may reach into them.
+        ExtentRun before = _runs.GetViewBetween(At(long.MinValue), At(firstPage)).Max;
+        foreach (ExtentRun run in _runs.GetViewBetween(At(before.Count > 0 ? before.FirstPage : firstPage), At(endPage - 1)))
         {
-            long first = Math.Max(firstPage, _runs[i].FirstPage);
-            yield return _runs[i].Part(first, Math.Min(endPage, _runs[i].EndPage) - first);
+            long first = Math.Max(firstPage, run.FirstPage);
+            long end = Math.Min(endPage, run.EndPage);
+            if (first < end)
+            {
+                yield return run.Part(first, end - first);
+            }
         }
     }
 
     /// <summary>What the list does not have of some pages: first and end pages.</summary>
-    public IEnumerable<(long First, long End)> Gaps(long firstPage, long endPage)
+    public List<(long First, long End)> Gaps(long firstPage, long endPage)
     {
+        List<(long First, long End)> gaps = [];
         long next = firstPage;
         foreach (ExtentRun run in Within(firstPage, endPage))
         {
             if (run.FirstPage > next)
             {
-                yield return (next, run.FirstPage);
+                gaps.Add((next, run.FirstPage));
             }
 
             next = run.EndPage;
@@ -42,12 +53,18 @@ internal sealed class RunList : IEnumerable<ExtentRun>
 
         if (next < endPage)
         {
-            yield return (next, endPage);
+            gaps.Add((next, endPage));
         }
+
+        return gaps;
     }
 
     /// <summary>Adds a run whose pages the list does not have.</summary>
-    public void Add(ExtentRun run) => _runs.Insert(IndexBehind(run.FirstPage), run);
+    public void Add(ExtentRun run)
+    {
+        _runs.Add(run);
+        Pages += run.Count;
+    }
 
     /// <inheritdoc/>
     public IEnumerator<ExtentRun> GetEnumerator() => _runs.GetEnumerator();
@@ -55,24 +72,6 @@ internal sealed class RunList : IEnumerable<ExtentRun>
     /// <inheritdoc/>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    /// <summary>Index of the first run that ends behind a page.</summary>
-    private int IndexBehind(long page)
-    {
-        int low = 0;
-        int high = _runs.Count;
-        while (low < high)
-        {
-            int middle = (low + high) >>> 1;
-            if (_runs[middle].EndPage <= page)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle;
-            }
-        }
-
-        return low;
-    }
+    /// <summary>What a run that begins with a page is compared by.</summary>
+    private static ExtentRun At(long page) => new(page, 0, null!, 0);
 }

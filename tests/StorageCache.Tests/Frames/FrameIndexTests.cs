@@ -19,6 +19,7 @@ public sealed unsafe class FrameIndexTests
         _frames.FindBy([_index]);
         Assert.Equal(0u, _index.TryTake(KeyOf(1)));
         Assert.False(_index.TryProvide());
+        Assert.True(_frames.TryTakeRoom(FrameIndex.BucketBytesFor(1)));
         Assert.True(_index.TryActivate(1));
     }
 
