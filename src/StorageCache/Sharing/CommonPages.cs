@@ -42,6 +42,32 @@ internal readonly record struct CommonPages(long First, long Second, long Count)
         return common;
     }
 
+    /// <summary>What two answers say alike of the shared extents of one file.</summary>
+    public static List<Extent> Agreed(Extent[] one, Extent[] two)
+    {
+        List<Extent> agreed = [];
+        int other = 0;
+        foreach (Extent extent in one.Where(extent => extent.IsShared))
+        {
+            while (other < two.Length && two[other].End <= extent.Logical)
+            {
+                other++;
+            }
+
+            for (int i = other; i < two.Length && two[i].Logical < extent.End; i++)
+            {
+                long first = Math.Max(extent.Logical, two[i].Logical);
+                long end = Math.Min(extent.End, two[i].End);
+                if (two[i].IsShared && two[i].Physical - two[i].Logical == extent.Physical - extent.Logical)
+                {
+                    agreed.Add(extent with { Logical = first, Physical = extent.Physical + first - extent.Logical, Length = end - first });
+                }
+            }
+        }
+
+        return agreed;
+    }
+
     /// <summary>Those of the pages that lie before an end in each file.</summary>
     public CommonPages Before(long endInFirst, long endInSecond) =>
         this with { Count = Math.Max(0, Math.Min(Count, Math.Min(endInFirst - First, endInSecond - Second))) };

@@ -192,12 +192,12 @@ internal sealed class ExtentSharing
             long end = Math.Min(other.Length >> _core.PageShift, dirt.Pages.Pages);
             long endHere = Math.Min(mapping.Length >> _core.PageShift, pagesHere);
             common = [.. common.Select(pages => pages.Before(end, endHere)).Where(pages => pages.Count > 0)];
-            RunList named = NameAll(other, common);
+            RunList named = RunNaming.NameAll(other, common);
             if (common.Count > 0 && TryMakeMap(named, dirt.Pages) is { } map)
             {
                 ReturnRoom(dirt.EndWith(map));
                 other.Sharing!.IsOriginOf(named.Select(run => run.Identity).Where(identity => identity.Origin == other));
-                AddRuns(common, new RunList(map.LiveRuns()), found);
+                RunNaming.AddRuns(common, new RunList(map.LiveRuns()), found);
             }
         }
     }
@@ -217,50 +217,12 @@ internal sealed class ExtentSharing
             Extent[] othersAfter = await AskAsync(other, cancellationToken).ConfigureAwait(true);
             if (Stopwatch.GetElapsedTime(began) <= s_window)
             {
-                return CommonPages.Of(Agreed(others, othersAfter), Agreed(before, after), _core.PageShift);
+                return CommonPages.Of(CommonPages.Agreed(others, othersAfter), CommonPages.Agreed(before, after), _core.PageShift);
             }
         }
 
         _core.Protection.Counters.Refused(ProtectionRefusal.Unconfirmed);
         return [];
-    }
-
-    /// <summary>
-    /// Runs of a file that cover what it has in common with another: those that it has, as far as they have not been written, and new
-    /// ones for the rest.
-    /// </summary>
-    private RunList NameAll(Mapping mapping, List<CommonPages> common)
-    {
-        RunList named = new(mapping.Sharing!.Extents?.LiveRuns() ?? []);
-        foreach (CommonPages pages in common)
-        {
-            foreach ((long first, long gapEnd) in named.Gaps(pages.First, pages.First + pages.Count))
-            {
-                ExtentIdentity identity = new(_core.Sharing.NextIdentity(), mapping, first);
-                named.Add(new ExtentRun(first, gapEnd - first, identity, Offset: 0));
-            }
-        }
-
-        return named;
-    }
-
-    /// <summary>Gives pages the names that the other file's have.</summary>
-    /// <param name="common">The pages.</param>
-    /// <param name="live">The other file's runs, without what has been dirtied meanwhile.</param>
-    /// <param name="found">Takes them; what has a name keeps it.</param>
-    private static void AddRuns(List<CommonPages> common, RunList live, RunList found)
-    {
-        foreach (CommonPages pages in common)
-        {
-            long shift = pages.Second - pages.First;
-            foreach (ExtentRun run in live.Within(pages.First, pages.First + pages.Count))
-            {
-                foreach ((long first, long end) in found.Gaps(run.FirstPage + shift, run.EndPage + shift))
-                {
-                    found.Add(run.Part(first - shift, end - first) with { FirstPage = first });
-                }
-            }
-        }
     }
 
     /// <summary>Whether a map of a file is worth its memory, a bit for each page: of a file that is mostly holes it may be more than there is.</summary>
@@ -326,31 +288,5 @@ internal sealed class ExtentSharing
         Extent[] plain = Array.FindAll(extents, extent => extent.IsPlain);
         _hints.Set(mapping, new ExtentHint(plain, writes));
         return plain;
-    }
-
-    /// <summary>What two answers say alike of the shared extents of one file.</summary>
-    private static List<Extent> Agreed(Extent[] one, Extent[] two)
-    {
-        List<Extent> agreed = [];
-        int other = 0;
-        foreach (Extent extent in one.Where(extent => extent.IsShared))
-        {
-            while (other < two.Length && two[other].End <= extent.Logical)
-            {
-                other++;
-            }
-
-            for (int i = other; i < two.Length && two[i].Logical < extent.End; i++)
-            {
-                long first = Math.Max(extent.Logical, two[i].Logical);
-                long end = Math.Min(extent.End, two[i].End);
-                if (two[i].IsShared && two[i].Physical - two[i].Logical == extent.Physical - extent.Logical)
-                {
-                    agreed.Add(extent with { Logical = first, Physical = extent.Physical + first - extent.Logical, Length = end - first });
-                }
-            }
-        }
-
-        return agreed;
     }
 }
