@@ -1,12 +1,10 @@
-using StorageCache.Buffers;
-
 namespace StorageCache.Protection;
 
 /// <summary>
 /// Those who want to hear when a page breaks away from a frame that they hold: few, and looked for only when a writer has copied a
 /// page. Thread-safe.
 /// </summary>
-internal sealed unsafe class BreakWatchers
+internal sealed class BreakWatchers
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<uint, List<ProtectedPage>> _byFrame = [];
@@ -44,7 +42,7 @@ internal sealed unsafe class BreakWatchers
     }
 
     /// <summary>Tells those who hold a frame by a page that the page has left it. No list lock is held.</summary>
-    public void Broke(uint frame, Slot* slot)
+    public void Broke(uint frame, Mapping? mapping, long page)
     {
         if (Volatile.Read(ref _count) == 0)
         {
@@ -60,7 +58,7 @@ internal sealed unsafe class BreakWatchers
 
             for (int i = watchers.Count - 1; i >= 0; i--)
             {
-                if (watchers[i].IsOf(slot))
+                if (watchers[i].IsOf(mapping, page))
                 {
                     watchers[i].TellLater();
                     watchers.RemoveAt(i);

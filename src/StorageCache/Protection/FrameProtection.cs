@@ -190,7 +190,9 @@ internal sealed unsafe class FrameProtection
         StateWord.UnlockList(slot, alsoClear: StateWord.Protected);
         if (released != 0)
         {
-            Watchers.Broke(released, slot);
+            // By name: a hold outlives its page, whose slot and head may be another page's by now, and that may have its frame.
+            BufferHead* head = _core.Heads[slot->Head];
+            Watchers.Broke(released, _core.MappingAt(head->Mapping), head->Page);
         }
 
         return released != 0;

@@ -125,7 +125,7 @@ public sealed partial class Mapping
         if (frame != 0)
         {
             refusal = ProtectionRefusal.None;
-            held = new ProtectedPage(this, page, slot, frame, reason, onBreak);
+            held = new ProtectedPage(this, page, frame, reason, onBreak);
             if (onBreak is not null)
             {
                 // While no writer can break away: it would find nobody to tell (P-11).

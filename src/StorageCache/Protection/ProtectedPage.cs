@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using StorageCache.Buffers;
 
 namespace StorageCache;
 
@@ -13,17 +12,15 @@ namespace StorageCache;
 /// </remarks>
 public sealed unsafe class ProtectedPage : IDisposable, IThreadPoolWorkItem
 {
-    private readonly Slot* _slot;
     private readonly Action<ProtectedPage>? _onBreak;
     private int _released;
 
-    internal ProtectedPage(Mapping mapping, long page, Slot* slot, uint frame, ProtectionReason reason, Action<ProtectedPage>? onBreak)
+    internal ProtectedPage(Mapping mapping, long page, uint frame, ProtectionReason reason, Action<ProtectedPage>? onBreak)
     {
         Mapping = mapping;
         Page = page;
         Reason = reason;
         Frame = frame;
-        _slot = slot;
         _onBreak = onBreak;
     }
 
@@ -66,8 +63,8 @@ public sealed unsafe class ProtectedPage : IDisposable, IThreadPoolWorkItem
     /// <summary>Runs what was asked for when the page broke away.</summary>
     void IThreadPoolWorkItem.Execute() => _onBreak!(this);
 
-    /// <summary>Whether this holds the frame by the page of a slot.</summary>
-    internal bool IsOf(Slot* slot) => _slot == slot;
+    /// <summary>Whether this holds the frame by a page of a mapping.</summary>
+    internal bool IsOf(Mapping? mapping, long page) => Mapping == mapping && Page == page;
 
     /// <summary>Has the thread pool tell the holder that the page broke away.</summary>
     internal void TellLater() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);

@@ -1,6 +1,7 @@
 using StorageCache.Buffers;
 using StorageCache.Frames;
 using StorageCache.Mappings;
+using StorageCache.Protection;
 using StorageCache.Sharing;
 
 namespace StorageCache;
@@ -68,13 +69,17 @@ public sealed unsafe partial class Mapping
         return isKept;
     }
 
-    /// <summary>Gives a page that nobody has latched another frame with the same bytes. The version moves.</summary>
+    /// <summary>
+    /// Gives a page that nobody has latched another frame with the same bytes. The version moves. A page that is held stays where it is:
+    /// who holds it hears of breaks from the frame that he holds (P-11), and to take the page away would free nothing.
+    /// </summary>
     private bool TryMove(Slot* slot, uint frame, uint owner, uint equal)
     {
         ulong state = StateWord.LockList(slot);
         const ulong InUse = StateWord.Exclusive | StateWord.SharedMask | StateWord.Dirty | StateWord.WriteBack;
         bool isMoved = IsAs(slot, state, frame, owner)
             && (state & InUse) == 0
+            && !FrameHolds.IsHeld(_core.Frames.Descriptor(frame))
             && StateWord.TryChange(slot, state, state | StateWord.Exclusive);
         if (isMoved)
         {

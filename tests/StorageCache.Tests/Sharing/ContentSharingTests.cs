@@ -112,6 +112,57 @@ public sealed class ContentSharingTests
         await Quiet.CheckAsync(cache, "zeros");
     }
 
+    /// <remarks>P-11: whoever holds a page hears of the next writer, so the page must have the frame that he holds.</remarks>
+    [Fact]
+    public async Task The_scan_leaves_a_page_that_is_held_in_its_frame()
+    {
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20, ScanPagesPerSecond = 0 });
+        Mapping mapping = await OpenAsync(cache, new MemoryBlockDevice("device", 4 * PageSize));
+        Fill(mapping, 0, 7);
+        Fill(mapping, 1, 7);
+        await mapping.FlushAsync();
+        int[] calls = new int[2];
+        using (mapping.Protect(0, ProtectionReason.Replica, _ => Interlocked.Increment(ref calls[0])))
+        using (ProtectedPage held = mapping.Protect(1, ProtectionReason.Replica, _ => Interlocked.Increment(ref calls[1])))
+        {
+            Scan(mapping, 0);
+            Scan(mapping, 1);
+            Assert.True(held.IsCurrent);
+            Fill(mapping, 0, 8);
+            Fill(mapping, 1, 8);
+            Wait.Until(() => Volatile.Read(ref calls[0]) == 1 && Volatile.Read(ref calls[1]) == 1, "both holders to be told");
+        }
+
+        await mapping.FlushAsync();
+        Scan(mapping, 0);
+        Scan(mapping, 1);
+        Assert.Equal(1, cache.GetStatistics().SharedFrames);
+        await Quiet.CheckAsync(cache, "scanned");
+    }
+
+    /// <remarks>P-11. The other page may even have the slot that the page had which is held.</remarks>
+    [Fact]
+    public async Task A_hold_whose_page_has_gone_hears_nothing_of_other_owners_of_its_frame()
+    {
+        await using PageCache cache = Open();
+        int calls = 0;
+        for (int round = 0; round < 20; round++)
+        {
+            Mapping gone = await OpenAsync(cache, Stamped(4));
+            Touch(gone, 1);
+            using ProtectedPage held = gone.Protect(1, ProtectionReason.Snapshot, _ => Interlocked.Increment(ref calls));
+            await gone.CloseAsync();
+            await using Mapping other = await OpenAsync(cache, Stamped(4));
+            Touch(other, 1);
+            using SemaphoreSlim told = new(0);
+            using ProtectedPage heldToo = other.Protect(1, ProtectionReason.Snapshot, _ => told.Release());
+            Fill(other, 1, 200);
+            Assert.True(await told.WaitAsync(Wait.Patience));
+        }
+
+        Assert.Equal(0, calls);
+    }
+
     [Fact]
     public async Task The_scan_finds_pages_that_have_become_equal()
     {
@@ -168,5 +219,19 @@ public sealed class ContentSharingTests
     {
         using PageReadLease lease = mapping.Read(page);
         return lease.Span[0];
+    }
+
+    private static void Fill(Mapping mapping, long page, byte value)
+    {
+        using PageWriteLease lease = mapping.Write(page);
+        lease.Span.Fill(value);
+        lease.MarkDirty();
+    }
+
+    /// <summary>Does with a page what the scan does.</summary>
+    private static unsafe void Scan(Mapping mapping, long page)
+    {
+        Buffers.Slot* slot = mapping.Table.Find(page);
+        mapping.ShareByContent(mapping.Sharing!, page, slot->Frame, slot->Head);
     }
 }
