@@ -16,6 +16,7 @@ public sealed partial class Mapping
     /// <param name="onBreak">
     /// Called once, on a thread of the pool, when a writer has broken away: from then on the page has other bytes than the frame that is
     /// held. Not called for a page that is truncated away, punched or closed.
+    /// What it throws ends the process, as with any work of the pool.
     /// </param>
     /// <exception cref="CacheFullException">No frame came free in time, or 65,535 hold the frame for that reason.</exception>
     /// <inheritdoc cref="Read(long)" path="/exception"/>

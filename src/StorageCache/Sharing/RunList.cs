@@ -23,6 +23,11 @@ internal sealed class RunList : IEnumerable<ExtentRun>
     /// <summary>What the list has of some pages. The list is not to be changed meanwhile.</summary>
     public IEnumerable<ExtentRun> Within(long firstPage, long endPage)
     {
+        if (firstPage >= endPage)
+        {
+            yield break;
+        }
+
         // The last one that begins before the pages may reach into them.
         ExtentRun before = _runs.GetViewBetween(At(long.MinValue), At(firstPage)).Max;
         foreach (ExtentRun run in _runs.GetViewBetween(At(before.Count > 0 ? before.FirstPage : firstPage), At(endPage - 1)))
