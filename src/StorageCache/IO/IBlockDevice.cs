@@ -41,7 +41,10 @@ public interface IBlockDevice : IAsyncDisposable
     /// <param name="request">Prepared, and not submitted anywhere else.</param>
     void Execute(BlockRequest request);
 
-    /// <summary>Changes the length. Bytes that come in at the end are zero.</summary>
+    /// <summary>
+    /// Changes the length. Bytes that come in at the end are zero. No write that reaches beyond the present length, or the one asked for,
+    /// is under way meanwhile: file systems are known to lose it.
+    /// </summary>
     /// <param name="length">Bytes, 0 or more; may be more or less than now.</param>
     /// <param name="cancellationToken">Cancels before the change has begun; later it has no effect.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>

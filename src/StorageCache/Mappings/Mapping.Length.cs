@@ -112,7 +112,7 @@ public sealed partial class Mapping
 
             // A write that lands after the device was cut would bring bytes back: none that may reach beyond the new end
             // begins until the pages have gone, and those under way (of the last page, in its old length) are waited for.
-            Volatile.Write(ref _growsTo, length);
+            Volatile.Write(ref _writableTo, length);
             Interlocked.MemoryBarrier();
             await _writes.WhenEnded().ConfigureAwait(true);
             Sharing?.OnCut(length >> _pageShift);
@@ -137,7 +137,7 @@ public sealed partial class Mapping
         }
         finally
         {
-            Volatile.Write(ref _growsTo, long.MaxValue);
+            Volatile.Write(ref _writableTo, long.MaxValue);
         }
     }
 

@@ -15,8 +15,8 @@ public sealed partial class Mapping
     /// <summary>Held while the device is made longer.</summary>
     private readonly AsyncLock _growth = new();
 
-    /// <summary>While the device is made longer, the length it gets: no write that may reach beyond begins. Bytes.</summary>
-    private long _growsTo = long.MaxValue;
+    /// <summary>While the length of the device is changed, up to where writes may reach that begin. Bytes.</summary>
+    private long _writableTo = long.MaxValue;
 
     /// <summary>
     /// Makes every change that was marked dirty before the call durable: writes it and syncs the device. Writers may carry
@@ -89,9 +89,9 @@ public sealed partial class Mapping
     }
 
     /// <summary>
-    /// Makes the device as long as the mapping. A device has no way to grow and never to shrink: a write beyond the new end
-    /// that landed before the change of length would be cut off. So there is none meanwhile: first it is said that none may
-    /// begin, then those that have are waited for. One change at a time, so that a shorter one does not undo a longer (WB-8).
+    /// Makes the device as long as the mapping, with no write beyond its end under way: so first it is said that none may begin, then
+    /// those that have are waited for (WB-8). A device has no way to grow and never to shrink, so that one beyond the new end would be
+    /// cut off; and a file system may zero what it adds after one between the two ends has landed, as XFS does.
     /// </summary>
     private async Task GrowDeviceAsync(CancellationToken cancellationToken)
     {
@@ -102,12 +102,13 @@ public sealed partial class Mapping
 
         using (await _growth.LockAsync(cancellationToken).ConfigureAwait(true))
         {
-            long length = Length;
-            Volatile.Write(ref _growsTo, length);
+            // Those that are waited for may make it longer yet. Then more is barred than need be.
+            Volatile.Write(ref _writableTo, DeviceBoundary.LengthOf(Device));
             Interlocked.MemoryBarrier();
             try
             {
                 await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
+                long length = Length;
                 if (DeviceBoundary.LengthOf(Device) < length)
                 {
                     await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(true);
@@ -115,7 +116,7 @@ public sealed partial class Mapping
             }
             finally
             {
-                Volatile.Write(ref _growsTo, long.MaxValue);
+                Volatile.Write(ref _writableTo, long.MaxValue);
             }
         }
     }
@@ -185,7 +186,7 @@ public sealed partial class Mapping
             }
 
             await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(true);
-            if (Volatile.Read(ref _growsTo) != long.MaxValue)
+            if (Volatile.Read(ref _writableTo) != long.MaxValue)
             {
                 // Another flush makes the device longer; pages beyond are not written before it has.
                 (await _growth.LockAsync(cancellationToken).ConfigureAwait(true)).Dispose();

@@ -94,10 +94,10 @@ public sealed unsafe partial class Mapping
     private bool TryBeginWrite(Slot* slot, long page, WriteRun run)
     {
         // A truncation lowers the length first and then waits for the writes that have been entered: this one has been.
-        // Closing likewise says first that there are to be no more, growing the device that there are none beyond, and a punch
-        // that there are none within.
+        // Closing likewise says first that there are to be no more, growing the device that there are none beyond its end, and a
+        // punch that there are none within.
         StateWord.LockList(slot);
-        bool begun = (page << _pageShift) < Length && !_writesStopped && (page + 1) << _pageShift <= Volatile.Read(ref _growsTo)
+        bool begun = (page << _pageShift) < Length && !_writesStopped && (page + 1) << _pageShift <= Volatile.Read(ref _writableTo)
             && MayBeWritten(page) && StateWord.TryBeginWriteBack(slot);
         if (begun)
         {

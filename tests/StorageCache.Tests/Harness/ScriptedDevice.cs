@@ -30,6 +30,9 @@ internal sealed class ScriptedDevice : IBlockDevice
     /// <summary>What changing the length fails with.</summary>
     public IOException? LengthFault { get; set; }
 
+    /// <summary>Comes before the length is changed, which it is told, in bytes.</summary>
+    public Func<long, Task> BeforeLength { get; set; } = static _ => Task.CompletedTask;
+
     /// <summary>Whether the device can be punched.</summary>
     public bool CanPunch { get; set; } = true;
 
@@ -157,8 +160,16 @@ internal sealed class ScriptedDevice : IBlockDevice
         }
     }
 
-    public ValueTask SetLengthAsync(long length, CancellationToken cancellationToken) =>
-        LengthFault is null ? Memory.SetLengthAsync(length, cancellationToken) : ValueTask.FromException(LengthFault);
+    public async ValueTask SetLengthAsync(long length, CancellationToken cancellationToken)
+    {
+        await BeforeLength(length);
+        if (LengthFault is not null)
+        {
+            throw LengthFault;
+        }
+
+        await Memory.SetLengthAsync(length, cancellationToken);
+    }
 
     public async ValueTask<bool> TryPunchAsync(long offset, long length, CancellationToken cancellationToken)
     {
