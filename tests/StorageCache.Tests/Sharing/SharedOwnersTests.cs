@@ -156,6 +156,42 @@ public sealed class SharedOwnersTests
         await Quiet.CheckAsync(cache, "smaller");
     }
 
+    /// <remarks>P-8: no more than 64 owners are looked at under one hold of the ring's lock, which is asserted there.</remarks>
+    [Fact]
+    public async Task A_frame_with_a_thousand_owners_makes_room_for_others_and_comes_back_once()
+    {
+        const int Mappings = 10;
+        const int Pages = 100;
+        await using PageCache cache = Open();
+        Mapping[] mappings = new Mapping[Mappings];
+        for (int i = 0; i < Mappings; i++)
+        {
+            mappings[i] = await OpenAsync(cache, new MemoryBlockDevice($"zeros {i}", Pages * 4096L));
+        }
+
+        Mapping others = await cache.OpenAsync(new MemoryBlockDevice("others", 4 * cache.GetStatistics().FrameCapacity * 4096), new MappingOptions { Shares = false, AccessPattern = AccessPattern.Random });
+        for (int round = 0; round < 3; round++)
+        {
+            Array.ForEach(mappings, mapping => ReadAll(mapping));
+            PageCacheStatistics shared = cache.GetStatistics();
+            Assert.Equal((1, (Mappings * Pages) - 1), (shared.SharedFrames, cache.Core.Protection.Owners.FurtherOwners));
+
+            // One of them is written meanwhile, and is no owner any more.
+            Fill(mappings[round], round, 7);
+            await mappings[round].FlushAsync();
+            ReadAll(others);
+            ReadAll(others);
+            Assert.Equal(0, mappings.Sum(mapping => mapping.ResidentPages));
+            Assert.Equal(0, cache.Core.Protection.Owners.FurtherOwners);
+            await Quiet.CheckAsync(cache, "evicted");
+            Assert.Equal(7, ByteOf(mappings[round], round));
+            Fill(mappings[round], round, 0);
+            await mappings[round].FlushAsync();
+            Evict(mappings[round]);
+            Evict(others);
+        }
+    }
+
     private static PageCache Open(long memory = 4 << 20, bool scans = false) => new(new PageCacheOptions
     {
         MemoryLimit = memory,
@@ -172,6 +208,19 @@ public sealed class SharedOwnersTests
         using PageWriteLease lease = mapping.Write(page);
         lease.Span.Fill(value);
         lease.MarkDirty();
+    }
+
+    private static void ReadAll(Mapping mapping)
+    {
+        for (long page = 0; page < mapping.PageCount; page++)
+        {
+            mapping.Read(page).Dispose();
+        }
+    }
+
+    private static void Evict(Mapping mapping)
+    {
+        Wait.Until(() => mapping.DontNeed(0, mapping.PageCount) >= 0 && mapping.ResidentPages == 0, "the pages to leave");
     }
 
     private static byte ByteOf(Mapping mapping, long page)
