@@ -15,8 +15,14 @@ public sealed partial class Mapping
     /// <summary>Held while the device is made longer.</summary>
     private readonly AsyncLock _growth = new();
 
-    /// <summary>While the length of the device is changed, up to where writes may reach that begin. Bytes.</summary>
+    /// <summary>
+    /// While the length of the device is set, up to where writes may reach that begin. Bytes. Cuts and flushes, which set it, keep each
+    /// other out by the lifetime.
+    /// </summary>
     private long _writableTo = long.MaxValue;
+
+    /// <summary>Whether the device is being made longer; asked by flushes, which no cut comes between.</summary>
+    private bool IsGrowing => Volatile.Read(ref _writableTo) != long.MaxValue;
 
     /// <summary>
     /// Makes every change that was marked dirty before the call durable: writes it and syncs the device. Writers may carry
@@ -102,8 +108,15 @@ public sealed partial class Mapping
 
         using (await _growth.LockAsync(cancellationToken).ConfigureAwait(true))
         {
-            // Those that are waited for may make it longer yet. Then more is barred than need be.
-            Volatile.Write(ref _writableTo, DeviceBoundary.LengthOf(Device));
+            long end = DeviceBoundary.LengthOf(Device);
+            if (end >= Length)
+            {
+                // Whoever had the lock has seen to it.
+                return;
+            }
+
+            // Those that are waited for may move the end yet, and never back: what begins does not reach beyond it.
+            Volatile.Write(ref _writableTo, end);
             Interlocked.MemoryBarrier();
             try
             {
@@ -117,9 +130,18 @@ public sealed partial class Mapping
             finally
             {
                 Volatile.Write(ref _writableTo, long.MaxValue);
+                if (_core.WriteBack.IsAboveBackground)
+                {
+                    // The flusher may have found nothing that it could write, and sleep.
+                    _core.WriteBack.Kick(urgent: false);
+                }
             }
         }
     }
+
+    /// <summary>Waits until another flush has made the device longer: pages beyond its end cannot be written before.</summary>
+    private async Task WaitForGrowthAsync(CancellationToken cancellationToken) =>
+        (await _growth.LockAsync(cancellationToken).ConfigureAwait(true)).Dispose();
 
     /// <summary>Writes every page that is dirty now; returns when each of them has been written or has failed.</summary>
     private async Task WriteDirtyAsync(Patience? patience, CancellationToken cancellationToken)
@@ -133,6 +155,12 @@ public sealed partial class Mapping
         long end = PageCount;
         while (DirtyPages > 0)
         {
+            // What cannot be written now is written page by page afterwards; a flush that is early enough here has little of that.
+            if (IsGrowing)
+            {
+                await WaitForGrowthAsync(cancellationToken).ConfigureAwait(true);
+            }
+
             int taken = await permits.TakeAsync(waiter, WriteBackEngine.BatchSize, cancellationToken).ConfigureAwait(true);
             if (!StartWrites(taken, ref cursor, end, busy))
             {
@@ -186,10 +214,9 @@ public sealed partial class Mapping
             }
 
             await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(true);
-            if (Volatile.Read(ref _writableTo) != long.MaxValue)
+            if (IsGrowing)
             {
-                // Another flush makes the device longer; pages beyond are not written before it has.
-                (await _growth.LockAsync(cancellationToken).ConfigureAwait(true)).Dispose();
+                await WaitForGrowthAsync(cancellationToken).ConfigureAwait(true);
             }
         }
     }

@@ -1,3 +1,4 @@
+using StorageCache.Tests.Harness;
 using StorageCache.Tests.IO;
 using Xunit;
 
@@ -38,7 +39,7 @@ public sealed class GrowingFileTests
 
             await flush;
             await mapping.FlushAsync();
-            mapping.DontNeed(0, Pages);
+            Wait.Until(() => mapping.DontNeed(0, Pages) >= 0 && mapping.ResidentPages == 0, "the pages to leave");
             for (int page = 0; page < Pages; page++)
             {
                 using PageReadLease lease = mapping.Read(page);

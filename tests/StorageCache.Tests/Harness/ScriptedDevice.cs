@@ -30,6 +30,9 @@ internal sealed class ScriptedDevice : IBlockDevice
     /// <summary>What changing the length fails with.</summary>
     public IOException? LengthFault { get; set; }
 
+    /// <summary>Comes when the length is asked for.</summary>
+    public Action? OnLength { get; set; }
+
     /// <summary>Comes before the length is changed, which it is told, in bytes.</summary>
     public Func<long, Task> BeforeLength { get; set; } = static _ => Task.CompletedTask;
 
@@ -87,7 +90,14 @@ internal sealed class ScriptedDevice : IBlockDevice
 
     public int Alignment => 1;
 
-    public long Length => Memory.Length;
+    public long Length
+    {
+        get
+        {
+            OnLength?.Invoke();
+            return Memory.Length;
+        }
+    }
 
     public bool IsReadOnly { get; init; }
 
