@@ -369,7 +369,7 @@ internal sealed class SharingModelRun : IAsyncDisposable
 
     private void CheckHold((int File, ProtectedPage Page, byte[] Bytes) hold)
     {
-        Assert.True(hold.Page.Span.SequenceEqual(hold.Bytes), $"page {hold.Page.Page} of file {hold.File} was held and has changed (P-2)");
+        Assert.True(hold.Page.Span.SequenceEqual(hold.Bytes), $"page {hold.Page.Page} of file {hold.File} was held and has changed (P-4)");
         if (hold.Page.IsCurrent && hold.Page.Page < _models[hold.File].PageCount)
         {
             Compare(hold.File, hold.Page.Page, hold.Bytes);

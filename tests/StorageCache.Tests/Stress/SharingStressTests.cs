@@ -264,7 +264,7 @@ public sealed class SharingStressTests
 
     private static void Release((ProtectedPage Held, byte[] Bytes) held)
     {
-        Assert.True(held.Held.Span.SequenceEqual(held.Bytes), "what is held stands still (P-2)");
+        Assert.True(held.Held.Span.SequenceEqual(held.Bytes), "what is held stands still (P-4)");
         held.Held.Dispose();
     }
 
