@@ -65,9 +65,9 @@ internal sealed unsafe class CacheCore
         Frames = new FramePool(Budget, PageSize, maximumFrames, BufferHead.SizeInBytes, hugePages, options.Guarded);
         Heads = new HeadSlab((uint)Math.Min(MostHeads, maximumFrames + (maximumFrames / 32L) + SpareHeadsAtLeast + (maximum / BytesPerFurtherHead)), hugePages);
         PageTables = new PageTableMemory(Budget, maximum, hugePages);
-        Resumptions = new PooledResumption();
+        Resumptions = new PooledResumption(options.Threads.Clock);
         Waiters = new WaiterPool<PageWaiter>(MakeWaiter);
-        OwnThread = new OwnThread("StorageCache tasks");
+        OwnThread = new OwnThread("StorageCache tasks", options.Threads);
         Registration = TryRegisterFrames(engine, out string? noRegisteredMemory);
         NoRegisteredMemory = noRegisteredMemory;
         FrameQueue = new FrameQueue(Frames, options.TimeProvider, options.FrameTimeout, RoomForMetadata + Frames.BytesPerFrame);

@@ -93,7 +93,7 @@ public sealed partial class PageCache
             }
         }
 
-        await Task.Factory.StartNew(StopThreads, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
+        await Options.Threads.RunApart(StopThreads).ConfigureAwait(false);
         if (idle)
         {
             _core.Discard();

@@ -1,3 +1,5 @@
+using StorageCache.Platform;
+
 namespace StorageCache;
 
 /// <summary>What a <see cref="PageCache"/> is made with. Checked by its constructor.</summary>
@@ -131,6 +133,9 @@ public sealed class PageCacheOptions
 
     /// <summary>The clock for time-outs and intervals. Default: <see cref="TimeProvider.System"/>.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Where the cache's background work gets its turns from: threads, unless a simulation gives them.</summary>
+    internal IBackgroundThreads Threads { get; init; } = BackgroundThreads.Instance;
 
     private const long MostMemory = 1L << 41;
 

@@ -9,15 +9,16 @@ namespace StorageCache.Platform;
 /// therefore awaits with <c>ConfigureAwait(true)</c>. Nothing that runs here may block. What comes after <see cref="Stop"/> runs
 /// on the thread pool.
 /// </remarks>
-internal sealed class OwnThread : SynchronizationContext
+internal sealed class OwnThread : SynchronizationContext, IBackgroundWork
 {
-    private readonly object _gate = new();
+    private readonly Lock _gate = new();
     private readonly Queue<IThreadPoolWorkItem> _queue = new();
-    private readonly Thread _thread;
+    private readonly IBackgroundThread _thread;
     private bool _isStopped;
 
     /// <param name="name">The thread's name.</param>
-    public OwnThread(string name) => _thread = new Thread(Loop) { IsBackground = true, Name = name };
+    /// <param name="threads">Where the thread is to be had.</param>
+    public OwnThread(string name, IBackgroundThreads threads) => _thread = threads.Create(name, this);
 
     /// <summary>Starts the thread.</summary>
     public void Start() => _thread.Start();
@@ -52,21 +53,14 @@ internal sealed class OwnThread : SynchronizationContext
     /// <summary>Has something run on the thread, without the caller's execution context.</summary>
     public void Enqueue(IThreadPoolWorkItem item)
     {
-        lock (_gate)
+        if (!TryEnqueue(item, out bool isFirst))
         {
-            if (!_isStopped)
-            {
-                _queue.Enqueue(item);
-                if (_queue.Count == 1)
-                {
-                    Monitor.Pulse(_gate);
-                }
-
-                return;
-            }
+            ThreadPool.UnsafeQueueUserWorkItem(item, preferLocal: false);
         }
-
-        ThreadPool.UnsafeQueueUserWorkItem(item, preferLocal: false);
+        else if (isFirst)
+        {
+            _thread.Wake();
+        }
     }
 
     /// <inheritdoc/>
@@ -85,39 +79,62 @@ internal sealed class OwnThread : SynchronizationContext
         lock (_gate)
         {
             _isStopped = true;
-            Monitor.Pulse(_gate);
         }
 
-        if (_thread.IsAlive)
+        _thread.End();
+    }
+
+    /// <inheritdoc/>
+    TimeSpan IBackgroundWork.Rest
+    {
+        get
         {
-            _thread.Join();
+            lock (_gate)
+            {
+                return _queue.Count > 0 || _isStopped ? TimeSpan.Zero : Timeout.InfiniteTimeSpan;
+            }
         }
     }
 
-    private void Loop()
+    /// <summary>Runs what has come first.</summary>
+    /// <inheritdoc/>
+    bool IBackgroundWork.TakeTurn(bool woken)
     {
+        IThreadPoolWorkItem? item;
+        lock (_gate)
+        {
+            if (!_queue.TryDequeue(out item))
+            {
+                return !_isStopped;
+            }
+        }
+
+        SynchronizationContext? before = Current;
         SetSynchronizationContext(this);
-        while (Dequeue() is { } item)
+        try
         {
             item.Execute();
         }
+        finally
+        {
+            SetSynchronizationContext(before);
+        }
+
+        return true;
     }
 
-    private IThreadPoolWorkItem? Dequeue()
+    /// <summary>Adds an item to the queue. False if the thread has been stopped.</summary>
+    private bool TryEnqueue(IThreadPoolWorkItem item, out bool isFirst)
     {
         lock (_gate)
         {
-            while (_queue.Count == 0)
+            isFirst = _queue.Count == 0;
+            if (!_isStopped)
             {
-                if (_isStopped)
-                {
-                    return null;
-                }
-
-                Monitor.Wait(_gate);
+                _queue.Enqueue(item);
             }
 
-            return _queue.Dequeue();
+            return !_isStopped;
         }
     }
 

@@ -1,5 +1,6 @@
 using StorageCache.Buffers;
 using StorageCache.Frames;
+using StorageCache.Platform;
 using StorageCache.Protection;
 using StorageCache.Waiting;
 
@@ -10,7 +11,7 @@ namespace StorageCache.Replacement;
 /// own that keeps some frames free, so that a miss seldom waits for an eviction. Thread-safe.
 /// </summary>
 /// <typeparam name="TPolicy">What decides which pages go.</typeparam>
-internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
+internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer, IBackgroundWork
     where TPolicy : struct, IReplacementPolicy
 {
     private const int FramesPerStep = 16;
@@ -28,17 +29,20 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     /// <summary>A turn in vain is followed by a rest of at least so many times its length.</summary>
     private const int RestsPerTurn = 8;
 
-    private const int ShortestRestMilliseconds = 2;
     private const int LongestDoublings = 4;
+    private static readonly TimeSpan s_shortestRest = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan s_grain = TimeSpan.FromMilliseconds(1);
 
     private readonly CacheCore _core;
-    private readonly AutoResetEvent _wake = new(false);
-    private readonly Thread _thread;
+    private readonly TimeProvider _clock;
+    private readonly IBackgroundThread _thread;
     private readonly TPolicy _policy;
     private uint _hand;
     private uint _evictionSequence;
     private int _kicked;
     private int _turnsInVain;
+
+    /// <summary>When the rest ends, in time stamps of the clock.</summary>
     private long _restEnd;
     private long _looked;
     private volatile bool _stopping;
@@ -47,7 +51,8 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     {
         _core = core;
         _policy = policy;
-        _thread = new Thread(Run) { IsBackground = true, Name = "StorageCache reclaim" };
+        _clock = core.Options.Threads.Clock;
+        _thread = core.Options.Threads.Create("StorageCache reclaim", this);
     }
 
     private int LowWatermark => Math.Clamp(_core.FrameCapacity / 64, 2, 1024) + _core.Frames.Reserve;
@@ -60,7 +65,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     /// Whether turns have brought nothing lately: everything is latched, pinned or dirty. A release of a latch or pin does not
     /// look at who waits for frames (that would cost every hit), so the next turn comes by the clock.
     /// </summary>
-    private bool IsResting => Volatile.Read(ref _turnsInVain) >= PatientTurns && Environment.TickCount64 < Volatile.Read(ref _restEnd);
+    private bool IsResting => Volatile.Read(ref _turnsInVain) >= PatientTurns && _clock.GetTimestamp() < Volatile.Read(ref _restEnd);
 
     /// <inheritdoc/>
     public long Looked => Volatile.Read(ref _looked);
@@ -75,11 +80,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     public void Stop()
     {
         _stopping = true;
-        _wake.Set();
-        if (_thread.IsAlive)
-        {
-            _thread.Join();
-        }
+        _thread.End();
     }
 
     /// <inheritdoc/>
@@ -106,7 +107,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     {
         if (Volatile.Read(ref _kicked) == 0 && Interlocked.Exchange(ref _kicked, 1) == 0 && !_stopping)
         {
-            _wake.Set();
+            _thread.Wake();
         }
     }
 
@@ -155,36 +156,37 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             && TryRemove(slot, state, shadow: 0);
     }
 
-    private void Run()
+    /// <summary>Until there is something to do, or the next turn is due, or somebody's patience ends.</summary>
+    TimeSpan IBackgroundWork.Rest
     {
-        while (!_stopping)
+        get
         {
-            _wake.WaitOne(Rest());
-            Interlocked.Exchange(ref _kicked, 0);
-            _core.Protection.LateDrops.Drop();
-            _core.FrameQueue.RetryDueBreaks();
-            _core.FrameQueue.Pump();
-            _core.FrameQueue.ExpireDue();
-            if (!_stopping && !IsResting)
+            if (!HasWork)
             {
-                Refill();
+                return Timeout.InfiniteTimeSpan;
             }
+
+            TimeSpan left = _clock.GetElapsedTime(_clock.GetTimestamp(), _restEnd);
+            TimeSpan rest = left > s_grain ? left : s_grain;
+            TimeSpan patience = _core.FrameQueue.Patience;
+            return patience < rest ? patience + s_grain : rest;
         }
     }
 
-    /// <summary>
-    /// How long to sleep: until there is something to do, or the next turn is due, or somebody's patience ends.
-    /// </summary>
-    private TimeSpan Rest()
+    /// <inheritdoc/>
+    bool IBackgroundWork.TakeTurn(bool woken)
     {
-        if (!HasWork)
+        Interlocked.Exchange(ref _kicked, 0);
+        _core.Protection.LateDrops.Drop();
+        _core.FrameQueue.RetryDueBreaks();
+        _core.FrameQueue.Pump();
+        _core.FrameQueue.ExpireDue();
+        if (!_stopping && !IsResting)
         {
-            return Timeout.InfiniteTimeSpan;
+            Refill();
         }
 
-        TimeSpan rest = TimeSpan.FromMilliseconds(Math.Max(1, _restEnd - Environment.TickCount64));
-        TimeSpan patience = _core.FrameQueue.Patience;
-        return patience < rest ? patience + TimeSpan.FromMilliseconds(1) : rest;
+        return !_stopping;
     }
 
     /// <summary>
@@ -192,11 +194,11 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
     /// </summary>
     private void EndTurn(long began)
     {
-        long now = Environment.TickCount64;
+        long now = _clock.GetTimestamp();
         int turns = Math.Min(_turnsInVain + 1, PatientTurns + LongestDoublings);
         Volatile.Write(ref _turnsInVain, turns);
-        long rest = (long)ShortestRestMilliseconds << Math.Max(0, turns - PatientTurns);
-        Volatile.Write(ref _restEnd, now + Math.Max(rest, (now - began) * RestsPerTurn));
+        long shortest = (long)(s_shortestRest.TotalSeconds * _clock.TimestampFrequency) << Math.Max(0, turns - PatientTurns);
+        Volatile.Write(ref _restEnd, now + Math.Max(shortest, (now - began) * RestsPerTurn));
     }
 
     /// <summary>Evicts until enough frames are free, or a whole turn of the clock in both bits has brought nothing.</summary>
@@ -210,7 +212,7 @@ internal sealed unsafe class Reclaimer<TPolicy> : IReclaimer
             _core.Protection.LateDrops.Drop();
 
             // No more than is missing: in a small cache a few steps more would empty it.
-            long began = Environment.TickCount64;
+            long began = _clock.GetTimestamp();
             long missing = HighWatermark - _core.Frames.Available + _core.FrameQueue.Count + _core.Frames.Excess;
             int evicted = Turn((int)Math.Clamp(missing, 1, FramesPerStep * 4), out bool sawDirty);
             if (sawDirty && (evicted == 0 || _core.WriteBack.IsAboveBackground))

@@ -10,7 +10,7 @@ namespace StorageCache.Sharing;
 /// the first mapping of such a domain.
 /// </summary>
 /// <remarks>Descends from the kernel's samepage merging (Arcangeli, Eidus, Wright 2009); here a page is write-protected by a bit, not by a page table.</remarks>
-internal sealed unsafe class ContentScanner
+internal sealed unsafe class ContentScanner : IBackgroundWork
 {
     private const int FramesPerSlice = 256;
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(10);
@@ -18,18 +18,19 @@ internal sealed unsafe class ContentScanner
 
     private readonly CacheCore _core;
     private readonly ScanPace _pace;
-    private readonly ManualResetEventSlim _stop = new();
     private readonly Lock _starting = new();
     private FrameNotes? _notes;
-    private Thread? _thread;
+    private IBackgroundThread? _thread;
     private uint _hand;
     private long _pages;
     private long _ticks;
+    private bool _foundWork = true;
+    private volatile bool _stopping;
 
     public ContentScanner(CacheCore core)
     {
         _core = core;
-        _pace = new ScanPace(core.Options.ScanPagesPerSecond, core.Options.ScanCpuShare);
+        _pace = new ScanPace(core.Options.ScanPagesPerSecond, core.Options.ScanCpuShare, core.Options.Threads.Clock);
     }
 
     /// <summary>Pages looked at.</summary>
@@ -44,10 +45,10 @@ internal sealed unsafe class ContentScanner
     {
         lock (_starting)
         {
-            if (_thread is null && !_stop.IsSet && _core.Options.ScanPagesPerSecond > 0)
+            if (_thread is null && !_stopping && _core.Options.ScanPagesPerSecond > 0)
             {
                 _notes = new FrameNotes(_core.Frames);
-                Thread thread = new(Run) { IsBackground = true, Name = "StorageCache scan", Priority = ThreadPriority.BelowNormal };
+                IBackgroundThread thread = _core.Options.Threads.Create("StorageCache scan", this, ThreadPriority.BelowNormal);
                 thread.Start();
                 _thread = thread;
             }
@@ -57,24 +58,29 @@ internal sealed unsafe class ContentScanner
     /// <summary>Ends the thread and waits for it.</summary>
     public void Stop()
     {
-        _stop.Set();
-        Thread? thread;
+        _stopping = true;
+        IBackgroundThread? thread;
         lock (_starting)
         {
             thread = _thread;
         }
 
-        thread?.Join();
+        thread?.End();
     }
 
-    private void Run()
+    /// <inheritdoc/>
+    TimeSpan IBackgroundWork.Rest => _foundWork ? s_tick : s_rest;
+
+    /// <inheritdoc/>
+    bool IBackgroundWork.TakeTurn(bool woken)
     {
-        bool foundWork = true;
-        while (!_stop.Wait(foundWork ? s_tick : s_rest))
+        if (!_stopping)
         {
             _pace.Refill();
-            foundWork = Scan();
+            _foundWork = Scan();
         }
+
+        return !_stopping;
     }
 
     /// <summary>Goes on round the frames until the pace is reached, or all have been looked at. Returns whether there was anything to do.</summary>
@@ -82,9 +88,9 @@ internal sealed unsafe class ContentScanner
     {
         bool foundWork = false;
         long left = _core.Frames.HighWater;
-        while (_pace.MayGoOn && left > 0 && !_stop.IsSet)
+        while (_pace.MayGoOn && left > 0 && !_stopping)
         {
-            TimeSpan began = ThreadClock.Elapsed;
+            TimeSpan began = _core.Options.Threads.ProcessorTime;
             int pages = 0;
             for (int i = 0; i < FramesPerSlice && left > 0; i++, left--)
             {
@@ -92,7 +98,7 @@ internal sealed unsafe class ContentScanner
                 pages += TryScan(_hand) ? 1 : 0;
             }
 
-            TimeSpan time = ThreadClock.Elapsed - began;
+            TimeSpan time = _core.Options.Threads.ProcessorTime - began;
             _pace.Spend(pages, time);
             Interlocked.Add(ref _pages, pages);
             Interlocked.Add(ref _ticks, time.Ticks);

@@ -210,12 +210,12 @@ internal sealed class ExtentSharing
     {
         for (int attempt = 0; attempt < AttemptsAtMost; attempt++)
         {
-            long began = Stopwatch.GetTimestamp();
+            long began = _core.Options.Threads.Clock.GetTimestamp();
             Extent[] before = await AskAsync(mapping, cancellationToken).ConfigureAwait(true);
             Extent[] others = await AskAsync(other, cancellationToken).ConfigureAwait(true);
             Extent[] after = await AskAsync(mapping, cancellationToken).ConfigureAwait(true);
             Extent[] othersAfter = await AskAsync(other, cancellationToken).ConfigureAwait(true);
-            if (Stopwatch.GetElapsedTime(began) <= s_window)
+            if (_core.Options.Threads.Clock.GetElapsedTime(began) <= s_window)
             {
                 return CommonPages.Of(CommonPages.Agreed(others, othersAfter), CommonPages.Agreed(before, after), _core.PageShift);
             }

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace StorageCache.Sharing;
 
 /// <summary>
@@ -7,20 +5,21 @@ namespace StorageCache.Sharing;
 /// </summary>
 /// <param name="pagesPerSecond">Pages looked at.</param>
 /// <param name="share">Part of one core.</param>
-internal sealed class ScanPace(int pagesPerSecond, double share)
+/// <param name="clock">What tells how long ago the last call was.</param>
+internal sealed class ScanPace(int pagesPerSecond, double share, TimeProvider clock)
 {
     /// <summary>What has not been used for so long is lost.</summary>
     private static readonly TimeSpan s_kept = TimeSpan.FromMilliseconds(100);
 
-    private long _last = Stopwatch.GetTimestamp();
+    private long _last = clock.GetTimestamp();
     private double _pages;
     private double _seconds;
 
     /// <summary>Adds what the time since the last call allows.</summary>
     public void Refill()
     {
-        long now = Stopwatch.GetTimestamp();
-        double elapsed = Stopwatch.GetElapsedTime(_last, now).TotalSeconds;
+        long now = clock.GetTimestamp();
+        double elapsed = clock.GetElapsedTime(_last, now).TotalSeconds;
         _last = now;
         double kept = s_kept.TotalSeconds;
         _pages = Math.Min(_pages + (elapsed * pagesPerSecond), Math.Max(1, kept * pagesPerSecond));

@@ -27,10 +27,10 @@ internal sealed class PooledResumption : IThreadPoolWorkItem
     private const int Deciding = 2;
 
     /// <summary>
-    /// Milliseconds after which a work item gives its thread back to the pool, for others' work that stands there: about what a
+    /// After how long a work item gives its thread back to the pool, for others' work that stands there: about what a
     /// work item of the pool may take before the pool looks after its other queues.
     /// </summary>
-    private const long TurnMilliseconds = 15;
+    private static readonly TimeSpan s_turn = TimeSpan.FromMilliseconds(15);
 
     /// <summary>Whether the calling thread is between <see cref="Hold"/> and <see cref="Release"/>.</summary>
     [ThreadStatic]
@@ -41,10 +41,14 @@ internal sealed class PooledResumption : IThreadPoolWorkItem
     private static PooledResumption? s_held;
 
     private readonly ConcurrentQueue<Waiter> _queue = new();
+    private readonly TimeProvider _clock;
 
     /// <summary><see cref="Idle"/>, <see cref="Scheduled"/> or <see cref="Deciding"/>.</summary>
     private int _stage;
     private long _workItems;
+
+    /// <param name="clock">What the turns of work items are measured by.</param>
+    public PooledResumption(TimeProvider clock) => _clock = clock;
 
     /// <summary>Work items handed to the thread pool so far.</summary>
     public long WorkItems => Volatile.Read(ref _workItems);
@@ -99,14 +103,14 @@ internal sealed class PooledResumption : IThreadPoolWorkItem
 
         // As between two work items: what a continuation leaves on the thread is not for the next one.
         ExecutionContext clean = ExecutionContext.Capture()!;
-        long start = Environment.TickCount64;
+        long start = _clock.GetTimestamp();
         do
         {
             waiter.Run();
             ExecutionContext.Restore(clean);
             SynchronizationContext.SetSynchronizationContext(null);
         }
-        while (Environment.TickCount64 - start < TurnMilliseconds && _queue.TryDequeue(out waiter));
+        while (_clock.GetElapsedTime(start) < s_turn && _queue.TryDequeue(out waiter));
     }
 
     /// <summary>

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Platform;
 
 namespace StorageCache.Writeback;
 
@@ -6,7 +7,7 @@ namespace StorageCache.Writeback;
 /// The background flusher of a cache: a thread of its own that writes dirty pages in page order, mapping by mapping, when
 /// there are too many, when memory is short, and every so often. Thread-safe.
 /// </summary>
-internal sealed class WriteBackEngine
+internal sealed class WriteBackEngine : IBackgroundWork
 {
     /// <summary>The most bytes in one write.</summary>
     public const int RunBytes = 1 << 20;
@@ -21,9 +22,11 @@ internal sealed class WriteBackEngine
     public const long BytesLimit = 16 << 20;
 
     private readonly CacheCore _core;
-    private readonly BlockedPermitWaiter _waiter = new();
-    private readonly AutoResetEvent _wake = new(false);
-    private readonly Thread _thread;
+    private readonly IBackgroundThread _thread;
+    private readonly TurnPermitWaiter _waiter;
+
+    /// <summary>What the flusher does. It comes to its next element where a turn ends: true if it waits for permits, false if it is done.</summary>
+    private readonly IEnumerator<bool> _work;
     private readonly Lock _lock = new();
     private readonly Stack<WriteRun> _runs = new();
     private readonly Stack<WriteRun> _singles = new();
@@ -31,6 +34,7 @@ internal sealed class WriteBackEngine
     private long _pagesBackground;
     private int _inUse;
     private uint _turn;
+    private bool _woken;
     private volatile bool _urgent;
     private volatile bool _stopping;
 
@@ -48,7 +52,9 @@ internal sealed class WriteBackEngine
         _runPages = RunBytes / core.PageSize;
         Throttle = new DirtyThrottle(core);
         SetLimits();
-        _thread = new Thread(Run) { IsBackground = true, Name = "StorageCache write-back" };
+        _thread = core.Options.Threads.Create("StorageCache write-back", this);
+        _waiter = new TurnPermitWaiter(_thread);
+        _work = Work();
     }
 
     /// <summary>What holds writers back.</summary>
@@ -79,12 +85,7 @@ internal sealed class WriteBackEngine
     public void Stop()
     {
         _stopping = true;
-        _wake.Set();
-        if (_thread.IsAlive)
-        {
-            _thread.Join();
-        }
-
+        _thread.End();
         Throttle.Dispose();
     }
 
@@ -114,7 +115,7 @@ internal sealed class WriteBackEngine
         // An exchange in any case: what the flusher is woken for is there before it can take back that it was.
         if (!_stopping && Interlocked.Exchange(ref _kicked, 1) == 0)
         {
-            _wake.Set();
+            _thread.Wake();
         }
     }
 
@@ -166,59 +167,74 @@ internal sealed class WriteBackEngine
     /// </summary>
     private long WaitingPages(long dirtyPages) => dirtyPages - (Permits.Bytes >> _core.PageShift);
 
-    private void Run()
-    {
-        while (!_stopping)
-        {
-            bool signalled = _wake.WaitOne(_core.Options.WriteBackInterval);
-            if (_stopping)
-            {
-                return;
-            }
+    /// <summary>
+    /// The interval, unless permits are waited for. Who kicked meanwhile has spent the wake-up on a turn that had no permits yet.
+    /// </summary>
+    TimeSpan IBackgroundWork.Rest =>
+        _work.Current ? Timeout.InfiniteTimeSpan
+        : Volatile.Read(ref _kicked) != 0 ? TimeSpan.Zero
+        : _core.Options.WriteBackInterval;
 
+    /// <inheritdoc/>
+    bool IBackgroundWork.TakeTurn(bool woken)
+    {
+        if (!_stopping)
+        {
+            _woken = woken;
+            _work.MoveNext();
+        }
+
+        return !_stopping;
+    }
+
+    private IEnumerator<bool> Work()
+    {
+        while (true)
+        {
             Interlocked.Exchange(ref _kicked, 0);
             bool urgent = _urgent;
             _urgent = false;
-            bool everything = urgent || !signalled;
+            bool everything = urgent || !_woken;
+            bool started = true;
 
             // What has become dirty meanwhile is taken up at once, while there is too much of it: nobody is sure to wake the flusher again,
             // and the device would run dry.
-            while ((everything || IsAboveBackground) && WriteSome(everything) && !_stopping)
+            while ((everything || IsAboveBackground) && started && !_stopping)
             {
+                // Writes as many pages as are dirty now, or until dirt is down to half of what the background ratio allows; each time
+                // beginning with another mapping, so that one that is dirtied all the time does not keep the others from their turn.
+                started = false;
+                Mapping[] mappings = _core.OpenMappings();
+                _turn++;
+                for (int i = 0; i < mappings.Length; i++)
+                {
+                    Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
+
+                    // No more than wait now: those that a writer adds meanwhile have their own turn, and gather until then.
+                    long pages = everything ? mapping.DirtyPages : Math.Min(mapping.DirtyPages, WaitingPages(_core.Counters.DirtyPages));
+                    long pagesLeft = pages;
+                    while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || WaitingPages(_core.Counters.DirtyPages) > _pagesBackground / 2))
+                    {
+                        int permits = Permits.TakeOrWait(_waiter, BatchSize);
+                        while (permits == 0)
+                        {
+                            yield return true;
+                            permits = _waiter.TakeGranted();
+                        }
+
+                        if (!mapping.StartWrites(permits, ref pagesLeft))
+                        {
+                            break;
+                        }
+                    }
+
+                    started |= pagesLeft < pages;
+                }
+
                 everything = false;
             }
+
+            yield return false;
         }
-    }
-
-    /// <summary>
-    /// Writes as many pages as are dirty now, or until dirt is down to half of what the background ratio allows; each time
-    /// beginning with another mapping, so that one that is dirtied all the time does not keep the others from their turn.
-    /// </summary>
-    /// <returns>Whether there was anything that could be written.</returns>
-    private bool WriteSome(bool everything)
-    {
-        bool started = false;
-        Mapping[] mappings = _core.OpenMappings();
-        _turn++;
-        for (int i = 0; i < mappings.Length; i++)
-        {
-            Mapping mapping = mappings[(int)((_turn + (uint)i) % (uint)mappings.Length)];
-
-            // No more than wait now: those that a writer adds meanwhile have their own turn, and gather until then.
-            long pages = everything ? mapping.DirtyPages : Math.Min(mapping.DirtyPages, WaitingPages(_core.Counters.DirtyPages));
-            long pagesLeft = pages;
-            while (pagesLeft > 0 && !_stopping && mapping.HasWorkForFlusher && (everything || WaitingPages(_core.Counters.DirtyPages) > _pagesBackground / 2))
-            {
-                int permits = Permits.Take(_waiter, BatchSize);
-                if (!mapping.StartWrites(permits, ref pagesLeft))
-                {
-                    break;
-                }
-            }
-
-            started |= pagesLeft < pages;
-        }
-
-        return started;
     }
 }

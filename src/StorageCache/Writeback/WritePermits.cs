@@ -1,5 +1,3 @@
-using StorageCache.Waiting;
-
 namespace StorageCache.Writeback;
 
 /// <summary>
@@ -58,22 +56,6 @@ internal sealed class WritePermits
     /// <summary>Whether the bytes under way leave room for another write.</summary>
     public bool HasRoom => Bytes < _bytesLimit;
 
-    /// <summary>Takes permits; blocks the calling thread until there are some.</summary>
-    /// <param name="waiter">The thread's own.</param>
-    /// <param name="most">The most to take, 1 or more.</param>
-    /// <returns>How many were taken, 1 or more.</returns>
-    public int Take(BlockedPermitWaiter waiter, int most)
-    {
-        int taken = TakeOrWait(waiter, most);
-        if (taken == 0)
-        {
-            BlockingNotice.Announce();
-            taken = waiter.Wait();
-        }
-
-        return taken;
-    }
-
     /// <summary>Takes permits.</summary>
     /// <param name="waiter">The caller's own; awaits one call at a time.</param>
     /// <param name="most">The most to take, 1 or more.</param>
@@ -86,6 +68,25 @@ internal sealed class WritePermits
         waiter.Begin();
         int taken = TakeOrWait(waiter, most);
         return taken > 0 ? new ValueTask<int>(taken) : waiter.WhenGranted(cancellationToken);
+    }
+
+    /// <summary>Takes permits, or has a waiter stand in line.</summary>
+    /// <param name="waiter">The caller's own; stands in no line.</param>
+    /// <param name="most">The most to take, 1 or more.</param>
+    /// <returns>How many were taken; 0 if the waiter stands in line.</returns>
+    public int TakeOrWait(PermitWaiter waiter, int most)
+    {
+        lock (_lock)
+        {
+            if (_first is null && IsEnoughFor(most))
+            {
+                return TakeFree(most);
+            }
+
+            waiter.Most = most;
+            Add(waiter);
+            return 0;
+        }
     }
 
     /// <summary>
@@ -150,22 +151,6 @@ internal sealed class WritePermits
             {
                 next = TryServe(out granted);
             }
-        }
-    }
-
-    /// <summary>Takes permits, or stands in line; 0 for the latter.</summary>
-    private int TakeOrWait(PermitWaiter waiter, int most)
-    {
-        lock (_lock)
-        {
-            if (_first is null && IsEnoughFor(most))
-            {
-                return TakeFree(most);
-            }
-
-            waiter.Most = most;
-            Add(waiter);
-            return 0;
         }
     }
 

@@ -11,7 +11,7 @@ public sealed unsafe class FrameRegistrationTests : IDisposable
     private const int PerPiece = 32;
     private const int Frames = (4 * PerPiece) - 1;
 
-    private readonly OwnThread _thread = new("registers");
+    private readonly OwnThread _thread = new("registers", BackgroundThreads.Instance);
     private readonly ScriptedMemory _memory = new(4);
     private readonly FramePool _pool;
     private readonly FrameRegistration _registration;

@@ -19,7 +19,7 @@ public sealed unsafe class RegisteredFramesTests : IDisposable
     private const int Frames = 2047;
 
     private readonly ScratchDirectory _directory = new();
-    private readonly OwnThread _thread = new("registers");
+    private readonly OwnThread _thread = new("registers", BackgroundThreads.Instance);
 
     public RegisteredFramesTests() => _thread.Start();
 

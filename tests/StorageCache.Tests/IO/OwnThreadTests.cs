@@ -11,7 +11,7 @@ public class OwnThreadTests
     [Fact]
     public async Task Work_goes_on_on_the_thread_and_those_who_await_it_elsewhere()
     {
-        OwnThread own = new("own");
+        OwnThread own = new("own", BackgroundThreads.Instance);
         own.Start();
         TaskCompletionSource wait = new();
         Thread? after = null;
@@ -38,7 +38,7 @@ public class OwnThreadTests
     [Fact]
     public async Task What_comes_after_the_end_is_run_all_the_same()
     {
-        OwnThread own = new("own");
+        OwnThread own = new("own", BackgroundThreads.Instance);
         own.Start();
         List<int> order = [];
         for (int i = 0; i < 100; i++)
@@ -57,7 +57,7 @@ public class OwnThreadTests
     [Fact]
     public async Task A_device_is_called_outside_the_context()
     {
-        OwnThread own = new("own");
+        OwnThread own = new("own", BackgroundThreads.Instance);
         own.Start();
         ContextDevice device = new();
         using ScratchDirectory directory = new();

@@ -47,7 +47,7 @@ public sealed class ScanUnitTests
     [Fact]
     public void A_pace_allows_no_more_than_it_was_given()
     {
-        ScanPace pace = new(1_000_000, 1);
+        ScanPace pace = new(1_000_000, 1, TimeProvider.System);
         Assert.False(pace.MayGoOn);
         Wait.Until(
             () =>

@@ -113,7 +113,7 @@ public class PooledResumptionTests
         const int PerThread = 6;
         using PoolThreads threads = new((2 * PerThread) + 4);
         Random random = new(seed);
-        PooledResumption resumptions = new();
+        PooledResumption resumptions = new(TimeProvider.System);
         ActionWaiter[] waiters = [.. Enumerable.Range(0, 2 * PerThread).Select(_ => new ActionWaiter(resumptions))];
         for (int round = 0; round < 2000; round++)
         {
@@ -172,7 +172,7 @@ public class PooledResumptionTests
     {
         using PoolThreads threads = new(6);
         Random random = new(1);
-        PooledResumption resumptions = new();
+        PooledResumption resumptions = new(TimeProvider.System);
         ActionWaiter first = new(resumptions);
         ActionWaiter second = new(resumptions);
         int begun = 0;
@@ -199,7 +199,7 @@ public class PooledResumptionTests
     [Fact]
     public void Holding_is_for_all_caches()
     {
-        PooledResumption[] resumptions = [new(), new()];
+        PooledResumption[] resumptions = [new(TimeProvider.System), new(TimeProvider.System)];
         using CountdownEvent left = new(6);
         PooledResumption.Hold();
         for (int i = 0; i < 6; i++)
@@ -216,7 +216,7 @@ public class PooledResumptionTests
     public void A_continuation_finds_nothing_that_another_one_left_on_the_thread()
     {
         AsyncLocal<int> local = new();
-        PooledResumption resumptions = new();
+        PooledResumption resumptions = new(TimeProvider.System);
         using CountdownEvent left = new(1000);
         int found = 0;
         PooledResumption.Hold();

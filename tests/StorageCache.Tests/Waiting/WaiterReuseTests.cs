@@ -81,7 +81,7 @@ public class WaiterReuseTests
         private int _runs;
 
         public SoleWaiter(TimeProvider time)
-            : base(1, time, new PooledResumption()) => IsInline = true;
+            : base(1, time, new PooledResumption(TimeProvider.System)) => IsInline = true;
 
         public int Runs => Volatile.Read(ref _runs);
 

@@ -69,7 +69,7 @@ public class WriteBatchTests
         test.Device.Records = true;
         WriteBackEngine engine = test.Cache.Core.WriteBack;
         int background = test.Frames / 10;
-        Assert.Equal(1, engine.Permits.Take(new BlockedPermitWaiter(), most: 1));
+        Assert.Equal(1, engine.Permits.TakeOrWait(new AwaitedPermitWaiter(engine.Permits, test.Cache.Core.OwnThread), most: 1));
         engine.Permits.Charge(background * 4096L);
         for (int page = 0; page < background * 3 / 2; page++)
         {

@@ -7,7 +7,7 @@ namespace StorageCache.Tests.Writeback;
 
 public sealed class WritePermitsTests : IDisposable
 {
-    private readonly OwnThread _thread = new("permits");
+    private readonly OwnThread _thread = new("permits", BackgroundThreads.Instance);
 
     public WritePermitsTests() => _thread.Start();
 
@@ -130,10 +130,18 @@ public sealed class WritePermitsTests : IDisposable
             () =>
             {
                 Random random = new(number);
-                BlockedPermitWaiter waiter = new();
+                WokenThread thread = new();
+                TurnPermitWaiter waiter = new(thread);
                 for (int i = 0; i < 3000; i++)
                 {
-                    Write(permits.Take(waiter, random.Next(1, 8)), random);
+                    int taken = permits.TakeOrWait(waiter, random.Next(1, 8));
+                    while (taken == 0)
+                    {
+                        thread.WaitForTurn();
+                        taken = waiter.TakeGranted();
+                    }
+
+                    Write(taken, random);
                 }
             },
             TaskCreationOptions.LongRunning))];
@@ -181,4 +189,22 @@ public sealed class WritePermitsTests : IDisposable
 
     private Task<int> TakeAsync(WritePermits permits, int most, CancellationToken token = default) =>
         permits.TakeAsync(new AwaitedPermitWaiter(permits, _thread), most, token).AsTask();
+
+    /// <summary>The calling thread, as one that is given turns.</summary>
+    private sealed class WokenThread : IBackgroundThread
+    {
+        private readonly AutoResetEvent _wake = new(false);
+
+        public void Start()
+        {
+        }
+
+        public void Wake() => _wake.Set();
+
+        public void End()
+        {
+        }
+
+        public void WaitForTurn() => _wake.WaitOne();
+    }
 }
