@@ -1,0 +1,185 @@
+using StorageCache.Simulation.Disk;
+using StorageCache.Simulation.Kernel;
+
+namespace StorageCache.Simulation.Scenarios.Engine;
+
+/// <summary>What the oracle knows of one file, and the mapping that it has in this process. Not thread-safe.</summary>
+/// <param name="number">Tells the file from others.</param>
+/// <param name="pagesAtMost">How long it may get.</param>
+internal sealed class FileModel(int number, int pagesAtMost)
+{
+    private readonly PageModel[] _pages = [.. Enumerable.Range(0, pagesAtMost).Select(static _ => new PageModel())];
+
+    /// <summary>Lengths that a loss of power may bring back, in pages: the first is durable.</summary>
+    private readonly List<(long Sequence, long Pages)> _lengths = [(0, 0)];
+    private long _sequence;
+    private int _dropsSeen;
+
+    /// <summary>Tells the file from others.</summary>
+    public int Number => number;
+
+    /// <summary>What the disk calls it.</summary>
+    public string Name { get; } = $"file{number}";
+
+    /// <summary>How long it may get.</summary>
+    public int PagesAtMost => pagesAtMost;
+
+    /// <summary>The file as the process has it open.</summary>
+    public SimulatedFile Device { get; set; } = null!;
+
+    /// <summary>Its mapping.</summary>
+    public Mapping Mapping { get; set; } = null!;
+
+    /// <summary>How often it has been mapped.</summary>
+    public int Life { get; set; }
+
+    /// <summary>Whether the mapping is being closed and made anew.</summary>
+    public bool IsReopening { get; set; }
+
+    /// <summary>The first page that is being cut off or punched, and that behind the last; none if both are 0.</summary>
+    public (long First, long End) Vanishing { get; set; }
+
+    /// <summary>Changes so far.</summary>
+    public long Sequence => _sequence;
+
+    /// <summary>What is known of a page.</summary>
+    public PageModel this[long page] => _pages[page];
+
+    /// <summary>Whether a page is being cut off or punched.</summary>
+    public bool IsVanishing(long page) => page >= Vanishing.First && page < Vanishing.End;
+
+    /// <summary>Whether no client wants to write any of some pages.</summary>
+    public bool IsQuiet(long first, long end)
+    {
+        for (long page = first; page < end; page++)
+        {
+            if (_pages[page].Writers > 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Notes that a page has been changed under a lease that is about to be returned.</summary>
+    public void Change(long page, long version) => _pages[page].Change(++_sequence, version, Life);
+
+    /// <summary>Notes that pages may be zeros from now on, if power goes.</summary>
+    public void MayBeZeros(long first, long end)
+    {
+        _sequence++;
+        for (long page = first; page < end; page++)
+        {
+            _pages[page].MayBeZeros(_sequence, Life);
+        }
+    }
+
+    /// <summary>Notes that pages are zeros.</summary>
+    public void Zero(long first, long end)
+    {
+        _sequence++;
+        for (long page = first; page < end; page++)
+        {
+            _pages[page].Change(_sequence, PageStamp.Zeros, Life);
+        }
+    }
+
+    /// <summary>Notes how long the mapping is.</summary>
+    public void NoteLength()
+    {
+        long pages = Mapping.PageCount;
+        if (_lengths[^1].Pages != pages)
+        {
+            _lengths.Add((++_sequence, pages));
+        }
+    }
+
+    /// <summary>Notes that a flush has succeeded that was begun after so many changes.</summary>
+    public void Flushed(long sequence, int life)
+    {
+        foreach (PageModel page in _pages)
+        {
+            page.Flushed(sequence, life);
+        }
+
+        int last = _lengths.FindLastIndex(length => length.Sequence <= sequence);
+        if (last > 0)
+        {
+            _lengths.RemoveRange(0, last);
+        }
+    }
+
+    /// <summary>Holds a page in memory against what it should be.</summary>
+    public void Check(long page, ReadOnlySpan<byte> bytes)
+    {
+        bool mayBeZeros = IsVanishing(page);
+
+        // Whose sync has failed is read as the device has it, as far as it is not in memory still: that may be older.
+        bool mayBeOlder = Device.Platter.Drops != _dropsSeen;
+        for (int sector = 0; sector < PageModel.Sectors; sector++)
+        {
+            long version = VersionOf(bytes, page, sector);
+            if (version != _pages[page].Current(sector) && !(mayBeZeros && version == PageStamp.Zeros)
+                && !(mayBeOlder && _pages[page].MayHold(sector, version)))
+            {
+                throw new ViolationException($"Sector {sector} of page {page} of '{Name}' holds version {version} in memory; {_pages[page]}.");
+            }
+        }
+    }
+
+    /// <summary>Holds what is stored against what may be, now that what memory held is lost, and takes it for what the file holds.</summary>
+    /// <param name="isSettled">Whether all that is not stored durably is lost.</param>
+    public void Recover(bool isSettled)
+    {
+        Platter platter = Device.Platter;
+        _dropsSeen = platter.Drops;
+        long pages = platter.Length / 4096;
+        if (pages * 4096 != platter.Length || pages < _lengths.Min(static length => length.Pages) || pages > _lengths.Max(static length => length.Pages))
+        {
+            throw new ViolationException($"'{Name}' is {platter.Length} bytes long; in pages it may be {string.Join(", ", _lengths.Select(static length => length.Pages))}.");
+        }
+
+        Span<byte> bytes = stackalloc byte[4096];
+        for (long page = 0; page < PagesAtMost; page++)
+        {
+            PageModel model = _pages[page];
+            if (page < pages)
+            {
+                platter.Read(page * 4096, bytes);
+            }
+            else
+            {
+                bytes.Clear();
+            }
+
+            for (int sector = 0; sector < PageModel.Sectors; sector++)
+            {
+                long version = VersionOf(bytes, page, sector);
+                if (page < pages && !model.MayHold(sector, version))
+                {
+                    throw new ViolationException($"Sector {sector} of page {page} of '{Name}' holds version {version} when what memory held is lost; {model}.");
+                }
+
+                model.Found(sector, version);
+            }
+
+            if (isSettled)
+            {
+                model.Settle();
+            }
+        }
+
+        if (isSettled)
+        {
+            _lengths.Clear();
+            Vanishing = default;
+            IsReopening = false;
+        }
+
+        _lengths.Add((++_sequence, pages));
+    }
+
+    private long VersionOf(ReadOnlySpan<byte> bytes, long page, int sector) =>
+        PageStamp.VersionOf(bytes.Slice(sector * Platter.SectorSize, Platter.SectorSize), Number, page, sector);
+}
