@@ -211,12 +211,14 @@ internal sealed partial class EngineRun
     private async Task TruncateAsync(FileModel file, long pages)
     {
         file.Vanishing = (pages, file.PagesAtMost);
+        file.TruncatingTo = pages;
         bool done = await OutcomeOf(file, page: -1, async cancellation =>
         {
             await file.Mapping.TruncateAsync(pages * PageSize, cancellation).ConfigureAwait(false);
             file.Zero(pages, file.PagesAtMost);
         }).ConfigureAwait(false);
         file.Vanishing = default;
+        file.TruncatingTo = null;
         file.NoteLength();
         _world.Trace.Add("truncated", file.Name, pages, done ? 1 : 0);
     }
@@ -310,11 +312,10 @@ internal sealed partial class EngineRun
         file.IsReopening = true;
         while (file.Mapping.State != MappingState.Closed)
         {
-            bool wasFailed = file.Mapping.State == MappingState.Failed;
             try
             {
                 await file.Mapping.CloseAsync().ConfigureAwait(false);
-                if (!wasFailed)
+                if (file.Mapping.Failure is null)
                 {
                     file.Flushed(file.Sequence, file.Life);
                 }

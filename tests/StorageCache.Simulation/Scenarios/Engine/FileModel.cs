@@ -39,6 +39,9 @@ internal sealed class FileModel(int number, int pagesAtMost)
     /// <summary>The first page that is being cut off or punched, and that behind the last; none if both are 0.</summary>
     public (long First, long End) Vanishing { get; set; }
 
+    /// <summary>How many pages the file is being cut to, if it is.</summary>
+    public long? TruncatingTo { get; set; }
+
     /// <summary>Changes so far.</summary>
     public long Sequence => _sequence;
 
@@ -135,7 +138,8 @@ internal sealed class FileModel(int number, int pagesAtMost)
         Platter platter = Device.Platter;
         _dropsSeen = platter.Drops;
         long pages = platter.Length / 4096;
-        if (pages * 4096 != platter.Length || pages < _lengths.Min(static length => length.Pages) || pages > _lengths.Max(static length => length.Pages))
+        long least = Math.Min(_lengths.Min(static length => length.Pages), TruncatingTo ?? long.MaxValue);
+        if (pages * 4096 != platter.Length || pages < least || pages > _lengths.Max(static length => length.Pages))
         {
             throw new ViolationException($"'{Name}' is {platter.Length} bytes long; in pages it may be {string.Join(", ", _lengths.Select(static length => length.Pages))}.");
         }
@@ -174,6 +178,7 @@ internal sealed class FileModel(int number, int pagesAtMost)
         {
             _lengths.Clear();
             Vanishing = default;
+            TruncatingTo = null;
             IsReopening = false;
         }
 
