@@ -13,6 +13,7 @@ internal static class SimulationCommand
 {
     private const int Succeeded = 0;
     private const int Violated = 2;
+    private static readonly TimeSpan s_saysEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Makes the root command. It exits with 0, with 1 for wrong usage, with 2 for a violation.</summary>
     public static RootCommand Create() => new("Runs the cache over a simulated disk, clock and scheduler, with losses of power: a seed decides everything, and replays it.")
@@ -119,11 +120,16 @@ internal static class SimulationCommand
         }
 
         long began = Stopwatch.GetTimestamp();
+        long said = began;
         await AnsiConsole.Status().StartAsync(Progress(scenario, totals), context => new Fleet(scenario, firstSeed, seeds, workers).RunAsync(
             result =>
             {
                 totals.Add(result);
-                context.Status(Progress(scenario, totals));
+                if (Stopwatch.GetElapsedTime(said) >= s_saysEvery)
+                {
+                    said = Stopwatch.GetTimestamp();
+                    context.Status(Progress(scenario, totals));
+                }
             },
             stop.Token)).ConfigureAwait(false);
         Write(totals, Stopwatch.GetElapsedTime(began));

@@ -9,7 +9,7 @@ internal enum RegisterBug
     /// <summary>It acknowledges what it has not flushed.</summary>
     NoFlush,
 
-    /// <summary>It takes a failed flush for a good one if the next one succeeds.</summary>
+    /// <summary>It believes in a flush that succeeds after another one's has failed.</summary>
     FlushAgain,
 
     /// <summary>It waits for something that never comes, after an error.</summary>

@@ -14,6 +14,7 @@ internal sealed class RegisterRun(World world, RegisterBug bug) : IScenarioRun
     private readonly bool[] _busy = new bool[Registers];
     private SimulatedFile _file = null!;
     private long _value;
+    private int _failedFlushes;
 
     /// <inheritdoc/>
     public async Task OpenAsync()
@@ -57,10 +58,17 @@ internal sealed class RegisterRun(World world, RegisterBug bug) : IScenarioRun
         BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
         while (true)
         {
+            int failedBefore = _failedFlushes;
             try
             {
                 await _file.WriteAsync(register * Platter.SectorSize, bytes).ConfigureAwait(false);
                 await FlushAsync().ConfigureAwait(false);
+                if (_failedFlushes != failedBefore && bug != RegisterBug.FlushAgain)
+                {
+                    // Another one's flush may have lost what was written here, and this one had nothing to do.
+                    continue;
+                }
+
                 _acknowledged[register] = value;
                 _busy[register] = false;
                 return;
@@ -87,9 +95,10 @@ internal sealed class RegisterRun(World world, RegisterBug bug) : IScenarioRun
         {
             await _file.FlushAsync().ConfigureAwait(false);
         }
-        catch (IOException) when (bug == RegisterBug.FlushAgain)
+        catch (IOException)
         {
-            await _file.FlushAsync().ConfigureAwait(false);
+            _failedFlushes++;
+            throw;
         }
     }
 
