@@ -28,6 +28,12 @@ public sealed class MappingOptions
     /// <summary>Whether the mapping shares frames with others at all. Default: true.</summary>
     public bool Shares { get; init; } = true;
 
+    /// <summary>
+    /// The log that has to be durable up to a page's last change before the page is written; null, the default, for none. For a file that is
+    /// open already: the log that it has, or null for that.
+    /// </summary>
+    public IWriteAheadLog? Log { get; init; }
+
     /// <summary>Checks an access pattern.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
     internal static AccessPattern Check(AccessPattern value, string name) => Enum.IsDefined(value)

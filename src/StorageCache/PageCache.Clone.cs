@@ -18,6 +18,7 @@ public sealed partial class PageCache
             AccessPattern = source.AccessPattern,
             SharingDomain = source.SharingDomain,
             Shares = source.Sharing is not null,
+            Log = source.Log,
         };
         FileBlockDevice device = await OpenOnOwnThreadAsync(path, options).ConfigureAwait(true);
         if (!device.TryLock())

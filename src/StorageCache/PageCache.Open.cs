@@ -127,7 +127,7 @@ public sealed partial class PageCache
     /// disposes of the device after the mapping is closed.
     /// </summary>
     /// <param name="device">The device; its alignment divides the page size.</param>
-    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/> and <see cref="MappingOptions.Shares"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
+    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/>, <see cref="MappingOptions.Shares"/> and <see cref="MappingOptions.Log"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
     /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
@@ -248,6 +248,11 @@ public sealed partial class PageCache
             throw new ArgumentException($"'{open.Path}' is open in the sharing domain '{open.SharingDomain}'; it cannot be opened in '{domain}' as well.", nameof(options));
         }
 
+        if (options.Log is { } log && !ReferenceEquals(log, open.Log))
+        {
+            throw new ArgumentException($"'{open.Path}' is open with {(open.Log is null ? "no log" : "another log")}; it cannot be opened with this one as well.", nameof(options));
+        }
+
         if (!options.Shares && open.Sharing is not null)
         {
             throw new ArgumentException($"'{open.Path}' is open and shares frames; it cannot be opened as one that does not.", nameof(options));
@@ -285,6 +290,7 @@ public sealed partial class PageCache
         int number = _core.Register(number => new Mapping(_core, number, device, identity, options.SharingDomain ?? SharingDomain.Default, sharing, isReadOnly, ownsDevice));
         Mapping mapping = _core.MappingAt(number)!;
         mapping.AccessPattern = options.AccessPattern;
+        mapping.Log = options.Log;
         mapping.AddOpen();
         return mapping;
     }

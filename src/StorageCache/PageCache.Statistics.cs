@@ -48,6 +48,8 @@ public sealed partial class PageCache
             ScanTime = _core.Sharing.Scanner.Time,
             ReadErrors = _core.Counters.ReadErrors,
             WriteErrors = _core.Counters.WriteErrors,
+            LogWaits = _core.Counters.LogWaits,
+            LogErrors = _core.Counters.LogErrors,
             DirtyPages = _core.Counters.DirtyPages,
             PinsHeld = _core.Hits.PinsHeld,
             ResidentPages = resident,

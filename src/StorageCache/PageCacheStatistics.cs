@@ -93,6 +93,12 @@ public readonly record struct PageCacheStatistics
     /// <summary>Write requests that failed.</summary>
     public long WriteErrors { get; init; }
 
+    /// <summary>How often a <see cref="MappingOptions.Log"/> was asked to become durable, because pages could not be written before.</summary>
+    public long LogWaits { get; init; }
+
+    /// <summary>How often it did not.</summary>
+    public long LogErrors { get; init; }
+
     /// <summary>Pages that are dirty, plus writes of pages under way.</summary>
     public long DirtyPages { get; init; }
 

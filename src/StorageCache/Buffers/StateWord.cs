@@ -293,17 +293,27 @@ internal static unsafe class StateWord
         while (true)
         {
             ulong state = Load(slot);
-            if ((state & (UpToDate | Dirty | WriteBack | Exclusive)) != (UpToDate | Dirty))
+            if (!CanBeginWriteBack(state))
             {
                 return false;
             }
 
-            if (TryChange(slot, state, (state & ~(Dirty | Touched)) | WriteBack | Protected))
+            if (TryBeginWriteBack(slot, state))
             {
                 return true;
             }
         }
     }
+
+    /// <summary>Whether a page is dirty, and neither exclusively latched nor under write-back already.</summary>
+    public static bool CanBeginWriteBack(ulong state) => (state & (UpToDate | Dirty | WriteBack | Exclusive)) == (UpToDate | Dirty);
+
+    /// <summary>
+    /// As <see cref="TryBeginWriteBack(Slot*)"/>, if the word is what it was: no writer has come and gone since it was read, for that moves
+    /// the version. Fails otherwise, and may fail for less.
+    /// </summary>
+    public static bool TryBeginWriteBack(Slot* slot, ulong state) =>
+        TryChange(slot, state, (state & ~(Dirty | Touched)) | WriteBack | Protected);
 
     /// <summary>
     /// Protects a page whose bytes are what the device holds: up to date, clean, not touched and not under write-back. Fails

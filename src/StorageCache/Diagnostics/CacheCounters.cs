@@ -50,6 +50,10 @@ internal sealed class CacheCounters
 
     public long WriteErrors => Volatile.Read(ref _cells.WriteErrors);
 
+    public long LogWaits => Volatile.Read(ref _cells.LogWaits);
+
+    public long LogErrors => Volatile.Read(ref _cells.LogErrors);
+
     public void Miss() => Interlocked.Increment(ref _cells.Misses);
 
     public void MadeNew() => Interlocked.Increment(ref _cells.NewPages);
@@ -97,6 +101,10 @@ internal sealed class CacheCounters
 
     public void WriteFailed() => Interlocked.Increment(ref _cells.WriteErrors);
 
+    public void WaitedForLog() => Interlocked.Increment(ref _cells.LogWaits);
+
+    public void LogFailed() => Interlocked.Increment(ref _cells.LogErrors);
+
     /// <summary>The cells, kept clear of other objects' cache lines on both sides.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Cells
@@ -122,6 +130,8 @@ internal sealed class CacheCounters
         public long DirtyPages;
         public long ReadErrors;
         public long WriteErrors;
+        public long LogWaits;
+        public long LogErrors;
         public Padding After;
     }
 

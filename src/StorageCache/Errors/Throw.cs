@@ -68,6 +68,13 @@ internal static class Throw
         error);
 
     /// <summary>See <see cref="PageWriteException"/>.</summary>
+    public static PageWriteException MakeLogFailed(Mapping mapping, long page, ulong lsn, Exception error) => new(
+        $"Page {page} of '{mapping.Path}' stays dirty, for the log did not become durable up to its last change ({lsn}): {error.Message}",
+        mapping.Path,
+        page,
+        error);
+
+    /// <summary>See <see cref="PageWriteException"/>.</summary>
     public static Exception MakeCutFailed(Mapping mapping, long length, IOException error) => new PageWriteException(
         $"'{mapping.Path}' could not be cut to {length} bytes and keeps its length: {error.Message}",
         mapping.Path,

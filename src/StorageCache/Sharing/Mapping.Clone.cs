@@ -12,7 +12,8 @@ public sealed partial class Mapping
     /// Makes a new file that holds what this one does, and opens it in the same cache and sharing domain. What is dirty is made durable
     /// first; the clone holds that, and may hold what is written while the call is under way. On a file system with reflinks (XFS, btrfs)
     /// the two have their blocks in common, and their pages in memory: reading the clone takes no I/O where the source is in memory.
-    /// Elsewhere it is a plain copy, page by page, and the result says why. Durable on return.
+    /// Elsewhere it is a plain copy, page by page, and the result says why. Durable on return. The clone has the source's
+    /// <see cref="MappingOptions.Log"/>.
     /// </summary>
     /// <param name="path">Path of the clone, which must not exist.</param>
     /// <param name="cancellationToken">Stops it; there is no clone then.</param>
@@ -59,7 +60,7 @@ public sealed partial class Mapping
             using (PageReadLease from = await ReadAsync(page, cancellationToken).ConfigureAwait(true))
             using (PageWriteLease to = await copy.WriteNewAsync(page, cancellationToken).ConfigureAwait(true))
             {
-                from.Span.CopyTo(to.Span);
+                copy.TakeCopy(from, to);
             }
 
             if (page % CopiedAtOnce == CopiedAtOnce - 1)
@@ -74,10 +75,23 @@ public sealed partial class Mapping
             await copy.ExtendAsync(length, cancellationToken).ConfigureAwait(true);
             using PageReadLease from = await ReadAsync(pages, cancellationToken).ConfigureAwait(true);
             using PageWriteLease to = await copy.WriteAsync(pages, cancellationToken).ConfigureAwait(true);
-            from.Span.CopyTo(to.Span);
-            to.MarkDirty();
+            copy.TakeCopy(from, to);
         }
 
         await copy.FlushAsync(cancellationToken).ConfigureAwait(true);
+    }
+
+    private void TakeCopy(in PageReadLease from, in PageWriteLease to)
+    {
+        from.Span.CopyTo(to.Span);
+        if (Log is null)
+        {
+            to.MarkDirty();
+        }
+        else
+        {
+            // What has been written to the source since it was flushed waits for the log in the copy as well (WB-16).
+            to.MarkDirty(from.Lsn);
+        }
     }
 }

@@ -89,7 +89,7 @@ internal sealed class DirtyThrottle : IDisposable
     /// <param name="isDirty">Whether its page is dirty already.</param>
     public bool HoldsBack(Mapping mapping, bool isDirty) =>
         // While writes fail, no pause makes pages clean: a writer is to find out at the next flush, or when frames run out.
-        IsActive && !mapping.IsBackingOff && !isDirty;
+        IsActive && !mapping.IsHeldDirty && !isDirty;
 
     /// <summary>Ends the pauses if there is no reason for them any more. No lock is held.</summary>
     public void ReleaseDue()

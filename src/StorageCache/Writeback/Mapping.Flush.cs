@@ -30,7 +30,7 @@ public sealed partial class Mapping
     /// Calls at the same time share a sync.
     /// </summary>
     /// <param name="cancellationToken">Stops waiting; writes that have begun go on.</param>
-    /// <exception cref="PageWriteException">A page could not be written. It stays dirty and readable; flushing again tries again.</exception>
+    /// <exception cref="PageWriteException">A page could not be written, or the <see cref="MappingOptions.Log"/> did not become durable up to its last change. It stays dirty and readable; flushing again tries again.</exception>
     /// <exception cref="FlushFailedException">The sync failed. The mapping is <see cref="MappingState.Failed"/> from now on.</exception>
     /// <exception cref="MappingFailedException">An earlier flush failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
@@ -74,8 +74,15 @@ public sealed partial class Mapping
         }
 
         long errorsBefore = Volatile.Read(ref _writeErrors);
-        await WriteDirtyAsync(patience, cancellationToken).ConfigureAwait(true);
+        PageWriteException? held = await TryEnsureLogAsync(cancellationToken).ConfigureAwait(true);
+        await WriteDirtyAsync(waitsForBusy: held is null, patience, cancellationToken).ConfigureAwait(true);
         ThrowIfWritesFailed(errorsBefore);
+        if (held is not null)
+        {
+            // What does not need the log has been written all the same.
+            throw held;
+        }
+
         try
         {
             await GrowDeviceAsync(cancellationToken).ConfigureAwait(true);
@@ -144,7 +151,10 @@ public sealed partial class Mapping
         (await _growth.LockAsync(cancellationToken).ConfigureAwait(true)).Dispose();
 
     /// <summary>Writes every page that is dirty now; returns when each of them has been written or has failed.</summary>
-    private async Task WriteDirtyAsync(Patience? patience, CancellationToken cancellationToken)
+    /// <param name="waitsForBusy">Whether also those that cannot be written at once, for somebody has them or the log is not durable.</param>
+    /// <param name="patience">How long to wait for leases of dirty pages; null for ever.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    private async Task WriteDirtyAsync(bool waitsForBusy, Patience? patience, CancellationToken cancellationToken)
     {
         List<long> busy = [];
         WritePermits permits = _core.WriteBack.Permits;
@@ -170,6 +180,11 @@ public sealed partial class Mapping
 
         // Also those that others began: their pages carry no dirty tag any more.
         await _writes.WhenEnded().WaitAsync(cancellationToken).ConfigureAwait(true);
+        if (!waitsForBusy)
+        {
+            return;
+        }
+
         foreach (long page in busy)
         {
             await WriteBusyPageAsync(page, patience, waiter, cancellationToken).ConfigureAwait(true);
@@ -187,6 +202,7 @@ public sealed partial class Mapping
     /// </summary>
     private async Task WriteBusyPageAsync(long page, Patience? patience, AwaitedPermitWaiter waiter, CancellationToken cancellationToken)
     {
+        int waitsForLog = 0;
         while (IsDirty(page) && page < PageCount)
         {
             PageReadLease lease;
@@ -200,20 +216,33 @@ public sealed partial class Mapping
                 return;
             }
 
-            Task earlierWrite;
+            Task next;
             using (lease)
             {
-                await _core.WriteBack.Permits.TakeAsync(waiter, most: 1, cancellationToken).ConfigureAwait(true);
-                if (TryStartSingleWrite(page))
+                ulong missing = MissingFromLog(lease.Lsn);
+                Task? durable = missing == 0 ? null : EnsureLogAsync(page, missing, cancellationToken);
+                if (durable is not null && ++waitsForLog > MostWaitsWithoutLatch)
                 {
-                    return;
+                    // Whoever changes it time and again brings a number each time that the log does not have yet, and has to wait now.
+                    await durable.ConfigureAwait(true);
+                    durable = null;
                 }
 
-                GiveBackUnused(permits: 1);
-                earlierWrite = _writes.WhenEnded();
+                if (durable is null)
+                {
+                    await _core.WriteBack.Permits.TakeAsync(waiter, most: 1, cancellationToken).ConfigureAwait(true);
+                    if (TryStartSingleWrite(page))
+                    {
+                        return;
+                    }
+
+                    GiveBackUnused(permits: 1);
+                }
+
+                next = durable ?? _writes.WhenEnded();
             }
 
-            await earlierWrite.WaitAsync(cancellationToken).ConfigureAwait(true);
+            await next.WaitAsync(cancellationToken).ConfigureAwait(true);
             if (IsGrowing)
             {
                 await WaitForGrowthAsync(cancellationToken).ConfigureAwait(true);

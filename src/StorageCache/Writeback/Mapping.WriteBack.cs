@@ -98,7 +98,7 @@ public sealed unsafe partial class Mapping
         // punch that there are none within.
         StateWord.LockList(slot);
         bool begun = (page << _pageShift) < Length && !_writesStopped && (page + 1) << _pageShift <= Volatile.Read(ref _writableTo)
-            && MayBeWritten(page) && StateWord.TryBeginWriteBack(slot);
+            && MayBeWritten(page) && TryTakeForWrite(slot, run);
         if (begun)
         {
             // A writer who comes now has to break away, for which it needs the list lock: the tag cannot be lost.
@@ -301,6 +301,7 @@ public sealed unsafe partial class Mapping
             WriteRun single = _core.WriteBack.Rent(single: true);
             single.Begin(this);
             _writes.BeginPart(single, run);
+            single.NoteLsns(run.HighestLsn);
             single.Add(run.SlotAt(i), run.FirstPage + i, run.FrameAt(i), run.EndOfFile);
             if (i > 0)
             {

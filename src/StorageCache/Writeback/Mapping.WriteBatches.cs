@@ -14,6 +14,7 @@ public sealed unsafe partial class Mapping
     {
         int started = 0;
         bool hasMore = true;
+        _log?.Refresh();
         using (SubmissionPlug.Begin())
         {
             while (hasMore && IsWithin(permits, started) && pagesLeft > 0)
@@ -42,6 +43,7 @@ public sealed unsafe partial class Mapping
     {
         int started = 0;
         bool hasMore = true;
+        _log?.Refresh();
         using (SubmissionPlug.Begin())
         {
             while (hasMore && IsWithin(permits, started))

@@ -228,6 +228,7 @@ internal sealed class WriteBackEngine : IBackgroundWork
                         }
                     }
 
+                    mapping.AskLog(urgent: everything);
                     started |= pagesLeft < pages;
                 }
 

@@ -6,7 +6,7 @@ using StorageCache.IO;
 namespace StorageCache.Writeback;
 
 /// <summary>One write under way: a run of neighbouring pages, each protected until the write ends.</summary>
-internal sealed unsafe class WriteRun : BlockRequest, IThreadPoolWorkItem
+internal sealed unsafe partial class WriteRun : BlockRequest, IThreadPoolWorkItem
 {
     private readonly nint[] _slots;
     private readonly uint[] _frames;
@@ -51,6 +51,7 @@ internal sealed unsafe class WriteRun : BlockRequest, IThreadPoolWorkItem
     {
         Mapping = mapping;
         Count = 0;
+        ForgetLsns();
     }
 
     /// <summary>Adds the next page; its frame is protected for this write.</summary>
@@ -84,6 +85,7 @@ internal sealed unsafe class WriteRun : BlockRequest, IThreadPoolWorkItem
     /// </summary>
     public void Submit()
     {
+        Debug.Assert(HighestLsn <= Mapping.LogDurable, "no page is written before the log is durable up to its last change (WB-16)");
         FramePool frames = Mapping.Core.Frames;
         Reset(BlockOperation.Write, FirstPage * frames.PageSize);
         for (int i = 0; i < Count; i++)

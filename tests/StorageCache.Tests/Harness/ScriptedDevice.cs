@@ -27,6 +27,9 @@ internal sealed class ScriptedDevice : IBlockDevice
     /// <summary>Whether a request is held when it comes.</summary>
     public Func<DeviceCall, bool>? Hold { get; set; }
 
+    /// <summary>Comes with each request as it arrives, before it is held or carried out.</summary>
+    public Action<BlockRequest>? Watch { get; set; }
+
     /// <summary>What changing the length fails with.</summary>
     public IOException? LengthFault { get; set; }
 
@@ -117,6 +120,7 @@ internal sealed class ScriptedDevice : IBlockDevice
     {
         DeviceCall call = new(request.Operation, request.Offset, request.ByteCount, request.Segments.Length);
         Count(call.Operation);
+        Watch?.Invoke(request);
         if (call.Operation == BlockOperation.Write)
         {
             BeginWrite(call);

@@ -7,8 +7,11 @@ namespace StorageCache.Tests.Harness;
 /// <summary>A cache with one mapping of a scripted device, whose structures are checked when the test is done.</summary>
 internal sealed class TestCache : IAsyncDisposable
 {
-    private TestCache(PageCache cache, ScriptedDevice device, Mapping mapping)
+    private readonly IWriteAheadLog? _log;
+
+    private TestCache(PageCache cache, ScriptedDevice device, Mapping mapping, IWriteAheadLog? log)
     {
+        _log = log;
         Cache = cache;
         Device = device;
         Mapping = mapping;
@@ -41,7 +44,8 @@ internal sealed class TestCache : IAsyncDisposable
         double dirtyBackground = 0.9,
         double dirtyLimit = 0.95,
         AccessPattern pattern = AccessPattern.Random,
-        bool guarded = true)
+        bool guarded = true,
+        IWriteAheadLog? log = null)
     {
         device ??= new ScriptedDevice(pages);
         PageCache cache = new(new PageCacheOptions
@@ -58,7 +62,7 @@ internal sealed class TestCache : IAsyncDisposable
             WriteBackInterval = TimeSpan.FromHours(1),
             Guarded = guarded,
         });
-        return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern }));
+        return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern, Log = log }), log);
     }
 
     /// <summary>Writes a byte all over a page.</summary>
@@ -136,6 +140,7 @@ internal sealed class TestCache : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        (_log as ScriptedLog)?.LetGo();
         Device.Fault = null;
         Device.ReleaseAll();
         AssertSound();
