@@ -114,6 +114,61 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         ThrowAll(errors);
     }
 
+    /// <summary>
+    /// A checkpoint of every mapping, one after the other; see <see cref="Mapping.CheckpointAsync"/>. For caches whose mappings have one log, or
+    /// logs with numbers that can be compared. The duration is for all of them together.
+    /// </summary>
+    /// <param name="options">How fast to write; null for as fast as can be.</param>
+    /// <param name="cancellationToken">Stops it; writes that have begun go on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    /// <exception cref="PageCacheException">Of one mapping there could be no checkpoint; of the others there was.</exception>
+    /// <exception cref="AggregateException">Of more than one mapping there could be no checkpoint; of the others there was.</exception>
+    /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask<CheckpointResult> CheckpointAsync(CheckpointOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        CheckpointOptions pace = options ?? new CheckpointOptions();
+        pace.Validate();
+        return new(_core.OwnThread.Run(() => CheckpointInOrderAsync(pace, cancellationToken)));
+    }
+
+    private async Task<CheckpointResult> CheckpointInOrderAsync(CheckpointOptions options, CancellationToken cancellationToken)
+    {
+        ThrowIfDisposed();
+        List<Exception> errors = [];
+        Mapping[] mappings = _core.OpenMappings();
+        long[] dirty = [.. mappings.Select(mapping => mapping.DirtyPages)];
+        long all = Math.Max(1, dirty.Sum());
+        long written = 0;
+        for (int i = 0; i < mappings.Length; i++)
+        {
+            CheckpointOptions part = new() { Duration = options.Duration * ((double)dirty[i] / all), BytesPerSecond = options.BytesPerSecond };
+            try
+            {
+                written += (await mappings[i].CheckpointAsync(part, cancellationToken).ConfigureAwait(true)).PagesWritten;
+            }
+            catch (MappingClosedException)
+            {
+                // Closed meanwhile, and made durable by that.
+            }
+            catch (IOException error)
+            {
+                errors.Add(error);
+            }
+        }
+
+        ThrowAll(errors);
+
+        // Of all of them, and not before: what was changed in the first while the last was written counts.
+        ulong? oldest = null;
+        foreach (Mapping mapping in _core.OpenMappings())
+        {
+            oldest = mapping.OldestLsn() is { } lsn && !(oldest <= lsn) ? lsn : oldest;
+        }
+
+        return new CheckpointResult(written, oldest);
+    }
+
     private static void ThrowAll(List<Exception> errors)
     {
         switch (errors.Count)

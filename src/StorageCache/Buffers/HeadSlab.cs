@@ -97,6 +97,7 @@ internal sealed unsafe class HeadSlab
         head->Mapping = mapping;
         head->Lsn = 0;
         head->PrivateWord = 0;
+        head->RecoveryLsn = 0;
         head->OwnerNext = 0;
         head->OwnerPrevious = 0;
         head->InUse = 1;

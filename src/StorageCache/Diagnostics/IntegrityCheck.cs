@@ -114,6 +114,7 @@ internal sealed unsafe class IntegrityCheck
             return head->Pins;
         }
 
+        Expect(head->RecoveryLsn == 0 || (state & StateWord.Dirty) != 0, $"{name} is clean and has a change {head->RecoveryLsn} to recover");
         FrameDescriptor* frame = _core.Frames.Descriptor(slot->Frame);
         _owners[slot->Frame] = _owners.GetValueOrDefault(slot->Frame) + 1;
         Expect(frame->State == FrameState.InUse, $"{name} has frame {slot->Frame}, which is {frame->State}");

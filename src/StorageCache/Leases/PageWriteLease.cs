@@ -91,16 +91,16 @@ public unsafe struct PageWriteLease : IDisposable
     }
 
     /// <summary>Says that the bytes have been changed, by the log record with a number.</summary>
-    /// <param name="lsn">The log sequence number; at least that of any earlier change.</param>
+    /// <param name="lsn">
+    /// The log sequence number, of a record that is in the log already; at least that of any earlier change. The page is not written before
+    /// the mapping's <see cref="MappingOptions.Log"/> is durable up to it. 0 for a change that is not logged, of a page that no other was of.
+    /// </param>
     /// <exception cref="InvalidOperationException">The lease is not held.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="lsn"/> is below the page's <see cref="Lsn"/>.</exception>
     public readonly void MarkDirty(ulong lsn)
     {
         Check();
-        BufferHead* head = _mapping!.HeadOf(_slot);
-        ArgumentOutOfRangeException.ThrowIfLessThan(lsn, head->Lsn);
-        head->Lsn = lsn;
-        _mapping.MarkDirty(_slot);
+        _mapping!.MarkDirty(_slot, lsn);
     }
 
     /// <summary>Turns the exclusive latch into a shared one without letting a writer in between. This lease is not held afterwards.</summary>

@@ -560,6 +560,7 @@ public sealed unsafe partial class Mapping
             BufferHead* head = HeadOf(slot);
             head->Lsn = 0;
             head->PrivateWord = 0;
+            head->RecoveryLsn = 0;
             StateWord.Set(slot, StateWord.Loading | bits);
             _core.PageTables.Leave(_core.PageTables.HeaderOf(slot));
         }

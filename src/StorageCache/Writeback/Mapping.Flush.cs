@@ -83,6 +83,12 @@ public sealed partial class Mapping
             throw held;
         }
 
+        await SyncWrittenAsync(cancellationToken).ConfigureAwait(true);
+    }
+
+    /// <summary>Makes what has been written durable, in a file that is as long as the mapping.</summary>
+    private async Task SyncWrittenAsync(CancellationToken cancellationToken)
+    {
         try
         {
             await GrowDeviceAsync(cancellationToken).ConfigureAwait(true);
@@ -185,6 +191,12 @@ public sealed partial class Mapping
             return;
         }
 
+        await WriteBusyAsync(busy, patience, waiter, cancellationToken).ConfigureAwait(true);
+    }
+
+    /// <summary>Writes pages that could not be written at once; returns when each of them has been written or has failed.</summary>
+    private async Task WriteBusyAsync(List<long> busy, Patience? patience, AwaitedPermitWaiter waiter, CancellationToken cancellationToken)
+    {
         foreach (long page in busy)
         {
             await WriteBusyPageAsync(page, patience, waiter, cancellationToken).ConfigureAwait(true);
@@ -289,10 +301,12 @@ public sealed partial class Mapping
         // Pages whose writes end from here on are for the next sync to cover.
         int generation = Volatile.Read(ref _unsyncedGeneration);
         Volatile.Write(ref _unsyncedGeneration, generation ^ 1);
+        Interlocked.MemoryBarrier();
         try
         {
             await new FlushRequest().RunAsync(Device).ConfigureAwait(true);
             ForEachLeaf(generation, redirty: false);
+            _bound.Synced(generation);
         }
         catch (IOException error)
         {
@@ -334,6 +348,8 @@ public sealed partial class Mapping
             ulong state = StateWord.LockList(slot);
             if ((state & StateWord.UpToDate) != 0)
             {
+                // Which of the pages brought the lowest number is not known any more. A page that never had one does not get one.
+                ReturnLsn(slot, HeadOf(slot)->Lsn == 0 ? 0 : _bound.Unsynced(generation));
                 SetDirty(slot);
             }
 

@@ -39,7 +39,13 @@ public sealed partial class Mapping
     {
         if (_log is not { } log)
         {
-            return StateWord.TryBeginWriteBack(slot);
+            if (!StateWord.TryBeginWriteBack(slot))
+            {
+                return false;
+            }
+
+            HandOverLsns(slot, run);
+            return true;
         }
 
         while (true)
@@ -60,7 +66,7 @@ public sealed partial class Mapping
 
             if (StateWord.TryBeginWriteBack(slot, state))
             {
-                run.NoteLsns(lsn);
+                HandOverLsns(slot, run);
                 return true;
             }
         }

@@ -77,6 +77,7 @@ public sealed unsafe partial class Mapping
     private void ForgetDirty(Slot* slot)
     {
         StateWord.Clear(slot, StateWord.Dirty);
+        ForgetLsn(slot);
         _table.ClearDirty(slot, PageOf(slot));
         NoLongerDirty(releases: false);
     }
@@ -101,7 +102,8 @@ public sealed unsafe partial class Mapping
             && MayBeWritten(page) && TryTakeForWrite(slot, run);
         if (begun)
         {
-            // A writer who comes now has to break away, for which it needs the list lock: the tag cannot be lost.
+            // A writer who comes now has to break away, for which it needs the list lock: the tag cannot be lost. It goes after the
+            // page's numbers are the write's (WB-18).
             _table.ClearDirty(slot, page);
 
             // Not before: what was changed by now may lie beyond where the file ended a moment ago (WB-15).
@@ -222,15 +224,18 @@ public sealed unsafe partial class Mapping
         {
             _core.Counters.Wrote(bytes);
             _retryAfter = s_firstRetry;
+            _bound.Wrote(Volatile.Read(ref _unsyncedGeneration), run.OldestLsn);
         }
 
         for (int i = 0; i < run.Count; i++)
         {
-            EndWriteOfPage(run.SlotAt(i), run.FirstPage + i, run.FrameAt(i), error, ref ready);
+            EndWriteOfPage(run.SlotAt(i), run.FirstPage + i, run.FrameAt(i), run.RecoveryLsnAt(i), error, ref ready);
         }
 
         if (error is not null)
         {
+            _bound.Returned(run.OldestLsn);
+
             // After the pages are dirty again and before the write has ended: a flush that does not see the error any more
             // as its own sees the pages (WB-1).
             NoteWriteError(run.FirstPage, error);
@@ -258,7 +263,7 @@ public sealed unsafe partial class Mapping
         _core.WriteBack.Throttle.ReleaseDue();
     }
 
-    private void EndWriteOfPage(Slot* slot, long page, uint frame, IOException? error, ref ReadyChain ready)
+    private void EndWriteOfPage(Slot* slot, long page, uint frame, ulong recoveryLsn, IOException? error, ref ReadyChain ready)
     {
         StateWord.LockList(slot);
         if (error is null)
@@ -269,18 +274,18 @@ public sealed unsafe partial class Mapping
             if (_state == MappingState.Failed)
             {
                 // A sync failed while the write was under way, and no other will come: it counts for nothing (WB-5).
+                ReturnLsn(slot, recoveryLsn);
                 SetDirty(slot);
             }
         }
         else
         {
             // Still dirty, and still counted once, also if a writer has made it dirty anew meanwhile (WB-4).
+            // The tag comes first: a writer that finds the page dirty leaves it to whoever made it so, and may be looked for next.
+            ReturnLsn(slot, recoveryLsn);
+            _table.SetDirty(slot, page);
             ulong before = StateWord.Set(slot, StateWord.Dirty);
-            if ((before & StateWord.Dirty) == 0)
-            {
-                _table.SetDirty(slot, page);
-            }
-            else
+            if ((before & StateWord.Dirty) != 0)
             {
                 NoLongerDirty(releases: true);
             }
@@ -301,7 +306,7 @@ public sealed unsafe partial class Mapping
             WriteRun single = _core.WriteBack.Rent(single: true);
             single.Begin(this);
             _writes.BeginPart(single, run);
-            single.NoteLsns(run.HighestLsn);
+            single.NoteLsns(run.HighestLsn, run.RecoveryLsnAt(i));
             single.Add(run.SlotAt(i), run.FirstPage + i, run.FrameAt(i), run.EndOfFile);
             if (i > 0)
             {

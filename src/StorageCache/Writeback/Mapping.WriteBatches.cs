@@ -57,6 +57,34 @@ public sealed unsafe partial class Mapping
         return hasMore;
     }
 
+    /// <summary>Starts writes for a checkpoint, of as many runs as there are permits for.</summary>
+    /// <param name="permits">The permits that the caller has taken. Those that are not used are given back.</param>
+    /// <param name="pages">The pages to write; afterwards at the page to go on from.</param>
+    /// <param name="most">The most pages to write.</param>
+    /// <param name="busy">Takes the dirty pages that cannot be written now.</param>
+    /// <returns>How many pages are under way.</returns>
+    private long StartWrites(int permits, PageRanges pages, long most, List<long> busy)
+    {
+        int started = 0;
+        long under = 0;
+        _log?.Refresh();
+        using (SubmissionPlug.Begin())
+        {
+            for (int looks = 0; pages.HasMore && under < most && IsWithin(permits, started) && looks < RangesAtOnce; looks++)
+            {
+                long cursor = pages.Next;
+                long end = Math.Min(pages.End, most - under < pages.End - cursor ? cursor + most - under : pages.End);
+                int count = StartWrite(ref cursor, end, busy);
+                under += count;
+                started += count > 0 ? 1 : 0;
+                pages.AdvanceTo(count > 0 ? cursor : end);
+            }
+        }
+
+        GiveBackUnused(permits - started);
+        return under;
+    }
+
     /// <summary>Whether another write may begin. The first one may: there was room when its permit was given.</summary>
     private bool IsWithin(int permits, int started) => started == 0 || (started < permits && _core.WriteBack.Permits.HasRoom);
 

@@ -12,6 +12,24 @@ internal sealed class WriteTracker
     private WriteRun? _newest;
     private long _sequence;
 
+    /// <summary>The lowest number of a change that a write under way takes along; 0 if none is logged.</summary>
+    public ulong OldestLsn
+    {
+        get
+        {
+            ulong oldest = 0;
+            lock (_lock)
+            {
+                for (WriteRun? run = _oldest; run is not null; run = run.NextInFlight)
+                {
+                    oldest = DurabilityBound.Lower(oldest, run.OldestLsn);
+                }
+            }
+
+            return oldest;
+        }
+    }
+
     /// <summary>
     /// Enters a write, before the first of its pages loses its dirty tag: whoever finds no tag finds the write (WB-3).
     /// </summary>
