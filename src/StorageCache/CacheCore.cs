@@ -74,6 +74,7 @@ internal sealed unsafe class CacheCore
         Loads = new PageLoadPool(this);
         Counters = new CacheCounters();
         Hits = new HitCounters();
+        Health = new HealthEvents(cache);
         Protection = new FrameProtection(this);
         Sharing = new FrameSharing(this, hasher);
         Extents = new ExtentSharing(this);
@@ -132,6 +133,9 @@ internal sealed unsafe class CacheCore
 
     /// <summary>What the cache has done.</summary>
     public CacheCounters Counters { get; }
+
+    /// <summary>Those who want to hear of what goes wrong.</summary>
+    public HealthEvents Health { get; }
 
     /// <summary>How often a page was there, and the pins that are held.</summary>
     public HitCounters Hits { get; }

@@ -54,6 +54,7 @@ public sealed partial class Mapping : IAsyncDisposable
         _pageShift = core.PageShift;
         _stealLimit = core.Options.StealLimit;
         _syncs = new SyncGroup(SyncAsync);
+        _failedPages = new FailedPages(this);
         _length = DeviceBoundary.LengthOf(device);
         _contentLength = _length;
         _ownsDevice = ownsDevice;

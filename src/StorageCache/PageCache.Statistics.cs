@@ -48,6 +48,7 @@ public sealed partial class PageCache
             ScanTime = _core.Sharing.Scanner.Time,
             ReadErrors = _core.Counters.ReadErrors,
             WriteErrors = _core.Counters.WriteErrors,
+            SyncErrors = _core.Counters.SyncErrors,
             LogWaits = _core.Counters.LogWaits,
             LogErrors = _core.Counters.LogErrors,
             DirtyPages = _core.Counters.DirtyPages,

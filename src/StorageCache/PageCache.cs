@@ -68,6 +68,17 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <summary>What the cache was made with.</summary>
     public PageCacheOptions Options { get; }
 
+    /// <summary>
+    /// Comes when a device or a log has failed, or works again. Handlers run on the thread pool, one event after the other, in their order;
+    /// they may throw, block and call the cache: whatever a handler does holds up no page, only the events behind it, of which 1,024 are
+    /// kept. So an event may come when what it tells of is over.
+    /// </summary>
+    public event EventHandler<HealthEventArgs>? HealthChanged
+    {
+        add => _core.Health.Changed += value;
+        remove => _core.Health.Changed -= value;
+    }
+
     /// <summary>What is in use of what the machine and the process could offer.</summary>
     public PageCacheCapabilities Capabilities { get; }
 

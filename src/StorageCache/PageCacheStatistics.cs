@@ -93,6 +93,9 @@ public readonly record struct PageCacheStatistics
     /// <summary>Write requests that failed.</summary>
     public long WriteErrors { get; init; }
 
+    /// <summary>Syncs that failed, each of which has made a mapping <see cref="MappingState.Failed"/>.</summary>
+    public long SyncErrors { get; init; }
+
     /// <summary>How often a <see cref="MappingOptions.Log"/> was asked to become durable, because pages could not be written before.</summary>
     public long LogWaits { get; init; }
 

@@ -54,6 +54,8 @@ internal sealed class CacheCounters
 
     public long LogErrors => Volatile.Read(ref _cells.LogErrors);
 
+    public long SyncErrors => Volatile.Read(ref _cells.SyncErrors);
+
     public void Miss() => Interlocked.Increment(ref _cells.Misses);
 
     public void MadeNew() => Interlocked.Increment(ref _cells.NewPages);
@@ -105,6 +107,8 @@ internal sealed class CacheCounters
 
     public void LogFailed() => Interlocked.Increment(ref _cells.LogErrors);
 
+    public void SyncFailed() => Interlocked.Increment(ref _cells.SyncErrors);
+
     /// <summary>The cells, kept clear of other objects' cache lines on both sides.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Cells
@@ -132,6 +136,7 @@ internal sealed class CacheCounters
         public long WriteErrors;
         public long LogWaits;
         public long LogErrors;
+        public long SyncErrors;
         public Padding After;
     }
 

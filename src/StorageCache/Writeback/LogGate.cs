@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using StorageCache.IO;
 using StorageCache.Platform;
@@ -130,7 +129,7 @@ internal sealed class LogGate : IThreadPoolWorkItem
         }
         catch (Exception error) when (error is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            NoteFailure();
+            NoteFailure(error);
             throw;
         }
 
@@ -208,8 +207,7 @@ internal sealed class LogGate : IThreadPoolWorkItem
 
     private void OnFailed(Exception error)
     {
-        Debug.Assert(error is not null, "a failure has a cause");
-        NoteFailure();
+        NoteFailure(error);
         lock (_lock)
         {
             // The next round finds out what is still held up.
@@ -220,12 +218,17 @@ internal sealed class LogGate : IThreadPoolWorkItem
         }
     }
 
-    private void NoteFailure()
+    private void NoteFailure(Exception error)
     {
         _core.Counters.LogFailed();
         lock (_lock)
         {
-            _isFailing = true;
+            if (!_isFailing)
+            {
+                _isFailing = true;
+                _core.Health.Raise(HealthEventKind.LogFailed, _mapping, page: null, error);
+            }
+
             TimeProvider time = _core.Options.TimeProvider;
             long now = time.GetTimestamp();
             if (now < _retryAt)
@@ -248,9 +251,13 @@ internal sealed class LogGate : IThreadPoolWorkItem
 
         lock (_lock)
         {
-            _isFailing = false;
-            _retryAfter = s_firstRetry;
-            Volatile.Write(ref _retryAt, 0);
+            if (_isFailing)
+            {
+                _isFailing = false;
+                _retryAfter = s_firstRetry;
+                Volatile.Write(ref _retryAt, 0);
+                _core.Health.Raise(HealthEventKind.LogRecovered, _mapping, page: null, error: null);
+            }
         }
     }
 

@@ -314,6 +314,8 @@ public sealed partial class Mapping
             _state = MappingState.Failed;
             ForEachLeaf(0, redirty: true);
             ForEachLeaf(1, redirty: true);
+            _core.Counters.SyncFailed();
+            _core.Health.Raise(HealthEventKind.SyncFailed, this, page: null, error);
         }
     }
 

@@ -14,6 +14,7 @@ public sealed unsafe partial class Mapping
 
     private readonly WriteTracker _writes = new();
     private readonly Lock _writeErrorLock = new();
+    private readonly FailedPages _failedPages;
 
     /// <summary>Pages that are dirty, plus pages under write-back.</summary>
     private long _dirtyPages;
@@ -224,7 +225,13 @@ public sealed unsafe partial class Mapping
         {
             _core.Counters.Wrote(bytes);
             _retryAfter = s_firstRetry;
+            _failedPages.OnWritten(run.FirstPage, run.Count);
             _bound.Wrote(Volatile.Read(ref _unsyncedGeneration), run.OldestLsn);
+        }
+        else
+        {
+            // While the page is under write-back still: what comes of its next write is told next (E-3).
+            _failedPages.OnFailed(run.FirstPage, error);
         }
 
         for (int i = 0; i < run.Count; i++)
