@@ -3,7 +3,10 @@ namespace StorageCache;
 /// <summary>What a <see cref="PageCache.HealthChanged"/> event tells of.</summary>
 public enum HealthEventKind
 {
-    /// <summary>A page could not be written. It stays dirty, and is tried again; told once, until it is written.</summary>
+    /// <summary>
+    /// A page could not be written. It stays dirty, and is tried again; told once, until it is written, and of 1,024 pages of a mapping at
+    /// a time. Without a page: the file could not be made as long as it has to be.
+    /// </summary>
     WriteFailed,
 
     /// <summary>A page of which <see cref="WriteFailed"/> was told has been written.</summary>

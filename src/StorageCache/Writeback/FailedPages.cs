@@ -1,6 +1,9 @@
 namespace StorageCache.Writeback;
 
-/// <summary>Pages of a mapping whose last write failed, so that it is told once of each, and once that it is over. Thread-safe.</summary>
+/// <summary>
+/// Dirty pages of a mapping whose last write failed: it is told once of each, and once that it is over, and the flusher's patience grows for
+/// as long as there are any. Thread-safe; the lock is a leaf but for that of the events.
+/// </summary>
 internal sealed class FailedPages
 {
     /// <summary>Pages that are kept in mind; of further ones nothing is told.</summary>
@@ -13,17 +16,14 @@ internal sealed class FailedPages
 
     public FailedPages(Mapping mapping) => _mapping = mapping;
 
+    /// <summary>Whether there are none.</summary>
+    public bool IsEmpty => Volatile.Read(ref _count) == 0;
+
     /// <summary>Notes that the write of a page failed.</summary>
     public void OnFailed(long page, Exception error)
     {
         lock (_lock)
         {
-            if (_pages.Count == MostKept)
-            {
-                // Those that have been cut off, or dropped otherwise, will not be written.
-                _pages.RemoveWhere(other => !_mapping.IsDirty(other));
-            }
-
             bool isNew = _pages.Count < MostKept && _pages.Add(page);
             Volatile.Write(ref _count, _pages.Count);
             if (isNew)
@@ -36,7 +36,7 @@ internal sealed class FailedPages
     /// <summary>Notes that pages have been written.</summary>
     public void OnWritten(long firstPage, int count)
     {
-        if (Volatile.Read(ref _count) == 0)
+        if (IsEmpty)
         {
             return;
         }
@@ -51,6 +51,21 @@ internal sealed class FailedPages
                 }
             }
 
+            Volatile.Write(ref _count, _pages.Count);
+        }
+    }
+
+    /// <summary>Notes that a page is not to be written any more. Its list lock may be held.</summary>
+    public void OnForgotten(long page)
+    {
+        if (IsEmpty)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            _pages.Remove(page);
             Volatile.Write(ref _count, _pages.Count);
         }
     }

@@ -95,6 +95,8 @@ public sealed partial class Mapping
         }
         catch (IOException error)
         {
+            _core.Counters.WriteFailed();
+            _core.Health.Raise(HealthEventKind.WriteFailed, this, page: null, error);
             throw Throw.MakeWriteFailed(this, Math.Max(0, PageCount - 1), error);
         }
 

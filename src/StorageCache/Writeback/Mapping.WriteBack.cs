@@ -79,6 +79,7 @@ public sealed unsafe partial class Mapping
     {
         StateWord.Clear(slot, StateWord.Dirty);
         ForgetLsn(slot);
+        _failedPages.OnForgotten(PageOf(slot));
         _table.ClearDirty(slot, PageOf(slot));
         NoLongerDirty(releases: false);
     }
@@ -224,8 +225,13 @@ public sealed unsafe partial class Mapping
         if (error is null)
         {
             _core.Counters.Wrote(bytes);
-            _retryAfter = s_firstRetry;
             _failedPages.OnWritten(run.FirstPage, run.Count);
+            if (_failedPages.IsEmpty)
+            {
+                // Not for the sake of pages that were never in trouble: one that cannot be written would be tried ten times a second.
+                _retryAfter = s_firstRetry;
+            }
+
             _bound.Wrote(Volatile.Read(ref _unsyncedGeneration), run.OldestLsn);
         }
         else

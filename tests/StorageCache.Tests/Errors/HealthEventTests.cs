@@ -149,7 +149,7 @@ public class HealthEventTests
         ConcurrentQueue<HealthEventArgs> told = [];
         test.Cache.HealthChanged += (_, item) => told.Enqueue(item);
         test.Device.Fault = call => call.Operation == BlockOperation.Write ? ScriptedDevice.Eio(call) : null;
-        for (int page = 1000; page < 1000 + FailedPages + 100; page++)
+        for (int page = 1000; page < 1000 + FailedPages; page++)
         {
             test.Fill(page, 1);
         }

@@ -208,6 +208,58 @@ public class WriteErrorTests
         Wait.Until(() => test.Cache.GetStatistics().DirtyPages == 0, "the page to be written");
     }
 
+    /// <summary>Writes of other pages that succeed are no sign that this one will.</summary>
+    [Fact]
+    public async Task The_flusher_tries_a_bad_page_among_good_ones_more_and_more_rarely()
+    {
+        ManualTime time = new();
+        await using TestCache test = await TestCache.OpenAsync(time: time);
+        ScriptedDevice second = new(8);
+        Mapping other = await test.Cache.OpenAsync(second);
+        void Round()
+        {
+            // The other file is written in each round; in the second of two after this one's turn has begun.
+            for (int i = 0; i < 2; i++)
+            {
+                long writes = second.Writes;
+                using (PageWriteLease lease = other.Write(1))
+                {
+                    lease.MarkDirty();
+                }
+
+                test.Cache.Core.WriteBack.Kick(urgent: true);
+                Wait.Until(() => second.Writes > writes && other.DirtyPages == 0, "a round of the flusher");
+            }
+        }
+
+        test.Device.Fault = call => call.Operation == BlockOperation.Write && call.Covers(1) ? ScriptedDevice.Eio(call) : null;
+        test.Fill(1, 1);
+        for (int errors = 1; errors < 12; errors++)
+        {
+            test.Fill(20, (byte)errors);
+            Round();
+            Wait.Until(() => test.Cache.GetStatistics().WriteErrors == errors && !test.Mapping.IsDirty(20), $"try {errors}");
+            TimeSpan wait = TimeSpan.FromMilliseconds(Math.Min(30_000, 100 << (errors - 1)));
+            time.Advance(wait - TimeSpan.FromMilliseconds(1));
+            Round();
+            Assert.Equal(errors, test.Cache.GetStatistics().WriteErrors);
+            time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        // Once it has been cut off, the next trouble begins anew.
+        await test.Mapping.TruncateAsync(4096).InTime();
+        await test.Mapping.ExtendAsync(64 * 4096).InTime();
+        test.Fill(20, 100);
+        Round();
+        Wait.Until(() => !test.Mapping.IsDirty(20), "the good page to be written");
+        test.Fill(1, 1);
+        Round();
+        Wait.Until(() => test.Cache.GetStatistics().WriteErrors == 12, "the new trouble");
+        time.Advance(TimeSpan.FromMilliseconds(100));
+        Round();
+        Wait.Until(() => test.Cache.GetStatistics().WriteErrors == 13, "the next try");
+    }
+
     [Fact]
     public async Task Dispose_reports_what_could_not_be_flushed_when_everything_is_closed()
     {

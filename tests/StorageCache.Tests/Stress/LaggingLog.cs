@@ -40,7 +40,7 @@ internal sealed class LaggingLog : IWriteAheadLog, IDisposable
             Complaint ??= $"the log ends at {Volatile.Read(ref _end)} and was to be durable up to {lsn}";
         }
 
-        if (Volatile.Read(ref _failing) > 0)
+        if (!IsGood && Volatile.Read(ref _failing) > 0)
         {
             return lsn % 2 == 0 ? throw new IOException("the log fails") : ValueTask.FromException(new InvalidOperationException("the log fails"));
         }
