@@ -48,6 +48,8 @@ public sealed partial class Mapping
             return default;
         }
 
+        // Whoever is closed, or has failed, is not to wait for the log first.
+        (await EnterForCheckpointAsync(cancellationToken).ConfigureAwait(true)).Dispose();
         long errorsBefore = Volatile.Read(ref _writeErrors);
         PageRanges pages = FindDirty();
         CheckpointPace pace = new(_core, options, pages.Count);

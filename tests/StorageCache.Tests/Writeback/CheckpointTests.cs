@@ -114,6 +114,7 @@ public class CheckpointTests
         Assert.Equal(0UL, dirty.Pages[2].RecoveryLsn);
         await Assert.ThrowsAsync<MappingFailedException>(() => test.Mapping.CheckpointAsync().InTime());
         await test.Mapping.CloseAsync().InTime();
+        await Assert.ThrowsAsync<MappingClosedException>(() => test.Mapping.CheckpointAsync().InTime());
         await test.DisposeAsync();
     }
 
