@@ -16,6 +16,9 @@ internal sealed partial class EngineRun : IScenarioRun
     private readonly long _memory;
     private readonly double _backgroundRatio;
     private readonly bool _inline;
+    private readonly int _depth;
+    private readonly int _readAhead;
+    private readonly int _stealLimit;
     private readonly SharingDomain _domain;
     private PageCache? _cache;
     private long _versions;
@@ -30,6 +33,9 @@ internal sealed partial class EngineRun : IScenarioRun
         _memory = CacheCore.LeastMemory(PageSize) + (random.Between(0, 64) * PageSize);
         _backgroundRatio = random.Between(1, 50) / 100.0;
         _inline = random.PerMille(300);
+        _depth = (int)random.Magnitude(1, 32);
+        _readAhead = random.PerMille(300) ? 0 : (int)random.Magnitude(PageSize, 1 << 20);
+        _stealLimit = random.PerMille(300) ? int.MaxValue : random.Below(10);
         _domain = new SharingDomain("simulated") { SharesExtents = false, SharesContent = random.PerMille(300) };
     }
 
@@ -43,6 +49,10 @@ internal sealed partial class EngineRun : IScenarioRun
                 MaximumMemoryLimit = _memory * 2,
                 PageSize = PageSize,
                 IoEngine = IoEngine.Threads,
+                IoThreads = _depth,
+                WriteBackDepth = _depth,
+                ReadAheadLimit = _readAhead,
+                StealLimit = _stealLimit,
                 HugePages = false,
                 LatchTimeout = TimeSpan.FromSeconds(20),
                 FrameTimeout = TimeSpan.FromSeconds(10),
