@@ -13,7 +13,9 @@ internal static class SimulationCommand
 {
     private const int Succeeded = 0;
     private const int Violated = 2;
-    private static readonly TimeSpan s_saysEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often a run says how far it is: where nobody watches, each time is a line.</summary>
+    private static readonly TimeSpan s_saysEvery = TimeSpan.FromSeconds(AnsiConsole.Profile.Capabilities.Interactive ? 1 : 30);
 
     /// <summary>Makes the root command. It exits with 0, with 1 for wrong usage, with 2 for a violation.</summary>
     public static RootCommand Create() => new("Runs the cache over a simulated disk, clock and scheduler, with losses of power: a seed decides everything, and replays it.")
@@ -145,7 +147,7 @@ internal static class SimulationCommand
 
     private static string Progress(IScenario scenario, Totals totals) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{scenario.Name}: {totals.Seeds:N0} seeds, {totals.PowerLosses:N0} losses of power, {totals.Operations:N0} operations, {totals.Events:N0} events");
+        $"{scenario.Name}: {totals.Seeds:N0} seeds, {totals.PowerLosses:N0} losses of power, {totals.Events:N0} events");
 
     private static void Write(Totals totals, TimeSpan time)
     {
