@@ -19,7 +19,7 @@ public class LogCrashTests
             LogLives lives = new(seed, blockBytes);
             try
             {
-                await lives.RunAsync(lives: 8);
+                await lives.RunAsync(lives: 6);
             }
             catch (Exception error)
             {

@@ -12,6 +12,9 @@ internal sealed class LogLives
     private readonly Guid _identity;
     private readonly LogOptions _options;
 
+    /// <summary>What this log is used for: a bit of everything, one small record after the other, or records that cross segments.</summary>
+    private readonly int _profile;
+
     /// <summary>What the log holds beyond the redo point, as far as anybody was told.</summary>
     private readonly List<(ulong Lsn, byte Kind, byte[] Payload)> _records = [];
 
@@ -24,6 +27,7 @@ internal sealed class LogLives
     public LogLives(int seed, int blockBytes)
     {
         _random = new Random(seed);
+        _profile = _random.Next(3);
         _identity = new Guid(seed, 1, 2, [3, 4, 5, 6, 7, 8, 9, 10]);
         _options = new LogOptions
         {
@@ -66,13 +70,18 @@ internal sealed class LogLives
     private async Task LiveAsync()
     {
         // Sometimes the power fails again while the log is opened.
-        _disk.PowerFailsAfter = _random.Next(3) == 0 ? _random.Next(20) : 20 + _random.Next(200);
+        _disk.PowerFailsAfter = _random.Next(3) == 0 ? _random.Next(150) : _random.Next(12);
         WriteAheadLog? log = null;
         try
         {
             log = await WriteAheadLog.OpenAsync(_disk, _identity, _redoPoint, _options);
             await CheckAsync(log);
             await log.BeginAsync();
+            if (_random.Next(4) == 0)
+            {
+                await MoveRedoPointAsync(log);
+            }
+
             while (true)
             {
                 await StepAsync(log);
@@ -107,35 +116,56 @@ internal sealed class LogLives
         log.Publish();
         switch (_random.Next(8))
         {
-            case 0:
+            case 0 or 1 or 2:
                 await log.EnsureWrittenAsync(lsn);
                 break;
-            case 1 or 2 or 3:
+            case 3 or 4:
                 await log.EnsureDurableAsync(lsn);
                 _durable = Math.Max(_durable, lsn);
                 Assert.True(log.DurableLsn >= lsn);
                 break;
-            case 4:
+            case 5:
                 // Several batches are under way when somebody wants them durable.
                 ValueTask first = log.EnsureWrittenAsync(lsn);
                 await log.EnsureDurableAsync(lsn);
                 await first;
                 _durable = Math.Max(_durable, lsn);
                 break;
-            case 5 when _random.Next(4) == 0:
-                ulong redoPoint = log.NextLsn;
-                await log.EnsureDurableAsync(redoPoint);
-                _durable = Math.Max(_durable, redoPoint);
-                _redoPoint = redoPoint;
-                _records.RemoveAll(record => record.Lsn <= redoPoint);
-                await log.RecycleBelowAsync(redoPoint);
+            case 6 when _random.Next(3) == 0:
+                await MoveRedoPointAsync(log);
                 break;
+        }
+    }
+
+    private async Task MoveRedoPointAsync(WriteAheadLog log)
+    {
+        ulong redoPoint = log.NextLsn;
+        await log.EnsureDurableAsync(redoPoint);
+
+        // Behind the last record, or behind the seal that follows upon it.
+        redoPoint = _random.Next(2) == 0 ? redoPoint : log.NextLsn;
+        _durable = Math.Max(_durable, redoPoint);
+        _redoPoint = redoPoint;
+        _records.RemoveAll(record => record.Lsn <= redoPoint);
+        if (_random.Next(3) != 0)
+        {
+            await log.RecycleBelowAsync(redoPoint);
         }
     }
 
     // Often the same as what another life has written, and often nothing but zeros.
     private byte[][] Payloads()
     {
+        if (_profile == 1)
+        {
+            return [[(byte)_random.Next(2), 0, 0]];
+        }
+
+        if (_profile == 2)
+        {
+            return [new byte[10_000 + _random.Next(30_000)]];
+        }
+
         byte[][] payloads = new byte[1 + _random.Next(4)][];
         for (int i = 0; i < payloads.Length; i++)
         {

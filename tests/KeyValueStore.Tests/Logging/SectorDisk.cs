@@ -41,7 +41,7 @@ internal sealed class SectorDisk : IBlockDevice
     /// <summary>Bytes that the disk can have.</summary>
     public long Capacity { get; set; } = long.MaxValue;
 
-    /// <summary>The power fails at this request from now: 0 for the next one; negative for never.</summary>
+    /// <summary>The power fails at this write or flush from now: 0 for the next one; negative for never.</summary>
     public long PowerFailsAfter { get; set; } = -1;
 
     public int Reads { get; private set; }
@@ -200,19 +200,23 @@ internal sealed class SectorDisk : IBlockDevice
         lock (_lock)
         {
             error = _off ? new IOException("no power") : null;
-            if (error is null && PowerFailsAfter == 0)
+            if (error is null && request.Operation != BlockOperation.Read)
             {
-                // A write that is under way when the power fails may get anywhere; a flush too, which nobody is told.
-                if (request.Operation == BlockOperation.Write)
+                if (PowerFailsAfter == 0)
                 {
-                    Write(request, int.MaxValue);
+                    // A write that is under way when the power fails may get anywhere.
+                    if (request.Operation == BlockOperation.Write)
+                    {
+                        Write(request, int.MaxValue);
+                    }
+
+                    _off = true;
+                    error = new IOException("no power");
                 }
 
-                _off = true;
-                error = new IOException("no power");
+                PowerFailsAfter -= PowerFailsAfter >= 0 ? 1 : 0;
             }
 
-            PowerFailsAfter -= PowerFailsAfter >= 0 ? 1 : 0;
             if (error is null && Fault?.Invoke(request) is { } fault)
             {
                 error = fault;
