@@ -6,6 +6,9 @@ namespace StorageCache.KeyValueStore.Logging;
 /// <content>Groups of records, in memory.</content>
 internal sealed partial class WriteAheadLog
 {
+    /// <summary>So many seals a reservation accounts for at most.</summary>
+    private const long MostSeals = 4;
+
     /// <summary>What is appended and not yet written. Replaced under the lock, when there is nothing in it.</summary>
     private LogBuffer _buffer;
 
@@ -142,7 +145,7 @@ internal sealed partial class WriteAheadLog
                 if (_written == _appended)
                 {
                     // Nothing is in it, so nobody has it: a larger one in its place, or one of the usual size after a larger one.
-                    _buffer = new LogBuffer((int)Math.Max(_options.BufferBytes, RoundUp(bytes + (3L * _geometry.SealBytes))));
+                    _buffer = new LogBuffer((int)Math.Max(_options.BufferBytes, RoundUp(bytes + (MostSeals * _geometry.SealBytes))));
                     continue;
                 }
 
@@ -161,14 +164,14 @@ internal sealed partial class WriteAheadLog
     /// Bytes of the stream that records of a reservation can need: with a seal behind what is appended already, one behind them, and one to spare
     /// for a batch without records (LOG-15).
     /// </summary>
-    private long Needed(long bytes) => bytes + ((_appended > _sealed ? 3L : 2L) * _geometry.SealBytes);
+    private long Needed(long bytes) => bytes + ((2L + (_appended > _sealed ? 1 : 0) + (_cutting ? 1 : 0)) * _geometry.SealBytes);
 
     private bool HasMemory(long bytes) => IsOfRightSize(bytes) && (long)(_appended - _written) + Needed(bytes) <= _buffer.Size;
 
     /// <summary>Whether the buffer is not too small for a reservation, and not larger than usual for one that could do with the usual size.</summary>
     private bool IsOfRightSize(long bytes)
     {
-        long needed = bytes + (3L * _geometry.SealBytes);
+        long needed = bytes + (MostSeals * _geometry.SealBytes);
         return needed <= _options.BufferBytes ? _buffer.Size == _options.BufferBytes : needed <= _buffer.Size;
     }
 
@@ -181,7 +184,7 @@ internal sealed partial class WriteAheadLog
     private void Grant(long bytes)
     {
         _reserved = bytes;
-        _hasSpareSeal = !_cutting;
+        _promised = _appended + (ulong)Needed(bytes);
     }
 
     // Of the party that has the group open, or under the lock while no group is.

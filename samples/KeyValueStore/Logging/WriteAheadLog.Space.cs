@@ -12,8 +12,8 @@ internal sealed partial class WriteAheadLog
     /// <summary>Segments that were needed at the recycling before.</summary>
     private int _neededBefore;
 
-    /// <summary>Whether room for a batch without records is set aside (LOG-15).</summary>
-    private bool _hasSpareSeal;
+    /// <summary>LSN up to which room is promised: to the reservation, the seals around it, and one batch without records (LOG-15).</summary>
+    private ulong _promised;
 
     /// <summary>Whether the end of the file is being cut off.</summary>
     private bool _cutting;
@@ -75,10 +75,10 @@ internal sealed partial class WriteAheadLog
             if (missing > 0)
             {
                 await GrowAsync(count, missing, cancellationToken).ConfigureAwait(false);
+                await AnnounceAsync(count + missing).ConfigureAwait(false);
                 lock (_gate)
                 {
                     _map.AddSlots(missing);
-                    _announcedSegments = _map.SlotCount;
                     Extend(end);
                 }
             }
@@ -87,6 +87,35 @@ internal sealed partial class WriteAheadLog
         {
             _space.Release();
         }
+    }
+
+    /// <summary>
+    /// Has the log say durably how many segments the file has, before any that is new is used or any is cut off: so a file that has lost
+    /// some is known (LOG-10). Room for that is promised. Until the epoch begins, its seal will say it.
+    /// </summary>
+    private ValueTask AnnounceAsync(int segments)
+    {
+        bool wake;
+        ValueTask announced;
+        lock (_gate)
+        {
+            _announcedSegments = segments;
+            if (_stage != 2)
+            {
+                return ValueTask.CompletedTask;
+            }
+
+            // Beyond what is appended: it takes a seal to get there, with records before it or without.
+            LogWaiter? waiter = TryEnlist(_durableWaiters, _appended + 1, out wake);
+            announced = waiter?.Task ?? ValueTask.FromException(MakeEnd());
+        }
+
+        if (wake)
+        {
+            _signal.Set();
+        }
+
+        return announced;
     }
 
     private int Extend(ulong end)
@@ -113,44 +142,31 @@ internal sealed partial class WriteAheadLog
         await FlushLengthAsync(channel).ConfigureAwait(false);
     }
 
-    /// <summary>
-    /// Cuts off free slots at the end of the file. First the log says durably that it has fewer, so that a file that has lost some otherwise
-    /// is known (LOG-10).
-    /// </summary>
+    /// <summary>Cuts off free slots at the end of the file, once the log says durably that it has fewer (LOG-10).</summary>
     private async ValueTask CutAsync(int keep, CancellationToken cancellationToken)
     {
         await _space.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            LogWaiter announced;
             int before;
             int after;
-            bool wake;
             lock (_gate)
             {
                 before = _map.SlotCount;
                 after = _map.CountWithoutFreeEnd(keep);
-                if (after == before || !_hasSpareSeal || _failure is not null || _ended)
+                ulong end = _promised + (ulong)_geometry.SealBytes;
+                if (after == before || end > _roomEnd || (long)(end - _written) > _buffer.Size || _failure is not null || _ended)
                 {
                     // The next recycling will do.
                     return;
                 }
 
+                _promised = end;
                 _map.Cut(after);
-                _announcedSegments = after;
-                _hasSpareSeal = false;
                 _cutting = true;
-
-                // Beyond what is appended: it takes a seal to get there, with records before it or without.
-                announced = TryEnlist(_durableWaiters, _appended + 1, out wake)!;
             }
 
-            if (wake)
-            {
-                _signal.Set();
-            }
-
-            await announced.Task.ConfigureAwait(false);
+            await AnnounceAsync(after).ConfigureAwait(false);
             bool isCut = await TrySetLengthAsync(after).ConfigureAwait(false);
             if (isCut)
             {
@@ -161,7 +177,7 @@ internal sealed partial class WriteAheadLog
             lock (_gate)
             {
                 _map.AddSlots(isCut ? 0 : before - after);
-                _announcedSegments = _map.SlotCount;
+                _announcedSegments = after;
             }
         }
         finally

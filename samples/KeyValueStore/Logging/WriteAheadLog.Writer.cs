@@ -94,7 +94,11 @@ internal sealed partial class WriteAheadLog
         _epoch = _options.EpochSource();
         ulong epoch = StartEpoch();
         await EnlistAsync(_durableWaiters, epoch, CancellationToken.None).ConfigureAwait(false);
-        Volatile.Write(ref _stage, 2);
+        lock (_gate)
+        {
+            _promised = _appended + (ulong)_geometry.SealBytes;
+            _stage = 2;
+        }
     }
 
     /// <summary>Waits for the write or flush under way and ends. Whatever was not asked to be written is dropped; whoever waits gets an <see cref="ObjectDisposedException"/>.</summary>

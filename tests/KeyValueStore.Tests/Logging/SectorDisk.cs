@@ -323,7 +323,9 @@ internal sealed class SectorDisk : IBlockDevice
         long before = _length;
         for (long sector = length / SectorBytes; sector * SectorBytes < before; sector++)
         {
-            Put(sector, new byte[SectorBytes]);
+            byte[] bytes = new byte[SectorBytes];
+            _current.AsSpan((int)(sector * SectorBytes), (int)Math.Max(0, length - (sector * SectorBytes))).CopyTo(bytes);
+            Put(sector, bytes);
         }
 
         if (_current.Length < length)

@@ -1,0 +1,140 @@
+using StorageCache.KeyValueStore.Logging;
+using Xunit;
+
+namespace StorageCache.KeyValueStore.Tests.Logging;
+
+public class LogRotTests
+{
+    /// <summary>LOG-6: wherever a bit flips, but for the last batch, of which nothing later says that it was durable.</summary>
+    [Theory]
+    [InlineData(512)]
+    [InlineData(4096)]
+    public async Task Decay_of_anything_durable_is_reported_and_never_taken_for_the_end(int blockBytes)
+    {
+        SectorDisk disk = new();
+        ulong beforeLast;
+        LogOptions options = new() { SegmentBytes = 64 << 10, BlockBytes = blockBytes, BufferBytes = 64 << 10 };
+        await using (WriteAheadLog log = await LogBench.StartAsync(disk, options))
+        {
+            for (int i = 0; i < 30; i++)
+            {
+                // Also such that seals lie across the ends of segments, as some of so many do.
+                await log.CommitAsync(LogBench.Payload(i, 400 + (i * 331 % 9000)));
+            }
+
+            beforeLast = log.DurableLsn;
+            await log.CommitAsync([1]);
+        }
+
+        int reported = 0;
+        await using WriteAheadLog whole = await LogBench.OpenAsync(disk);
+        for (ulong lsn = whole.FirstLsn; lsn < whole.EndLsn; lsn += 104)
+        {
+            int offset = Offset(whole, lsn);
+            byte before = disk.Bytes[offset];
+            disk.Bytes[offset] ^= 0x10;
+            if (lsn < beforeLast)
+            {
+                LogCorruptException error = await Assert.ThrowsAsync<LogCorruptException>(() => LogBench.OpenAsync(disk));
+                Assert.True(error.Lsn <= lsn, $"LSN {lsn} has decayed, and the error names {error.Lsn}.");
+                Assert.True(error.Offset <= offset || whole.FirstLsn == 0);
+                reported++;
+            }
+            else
+            {
+                await using WriteAheadLog shorter = await LogBench.OpenAsync(disk);
+                Assert.Equal(beforeLast, shorter.EndLsn);
+            }
+
+            disk.Bytes[offset] = before;
+        }
+
+        Assert.True(reported > 1000);
+        await (await LogBench.OpenAsync(disk)).DisposeAsync();
+    }
+
+    /// <summary>LOG-6: the header of a segment says where its records are; they are found without it.</summary>
+    [Fact]
+    public async Task A_segment_whose_header_has_decayed_is_reported()
+    {
+        SectorDisk disk = new();
+        await using (WriteAheadLog log = await LogBench.StartAsync(disk))
+        {
+            for (int i = 0; i < 34; i++)
+            {
+                await log.CommitAsync(LogBench.Payload(i, 7000));
+            }
+        }
+
+        int slots = (int)((disk.Length - 4096) / LogOptions.LeastSegmentBytes);
+        Assert.True(slots > 3);
+        int reported = 0;
+        for (int slot = 0; slot < slots; slot++)
+        {
+            int offset = 4096 + (slot * LogOptions.LeastSegmentBytes) + 30;
+            bool isUsed = disk.Bytes.AsSpan(offset - 30, 48).ContainsAnyExcept((byte)0);
+            disk.Bytes[offset] ^= 1;
+            if (isUsed)
+            {
+                await Assert.ThrowsAsync<LogCorruptException>(() => LogBench.OpenAsync(disk));
+                reported++;
+            }
+
+            disk.Bytes[offset] ^= 1;
+        }
+
+        Assert.True(reported > 3);
+    }
+
+    /// <summary>LOG-12: a walk reports what has decayed since the log was opened, and nothing else.</summary>
+    [Fact]
+    public async Task Verifying_names_the_first_problem_and_finds_none_in_a_sound_log()
+    {
+        SectorDisk disk = new();
+        await using WriteAheadLog log = await LogBench.StartAsync(disk);
+        for (int i = 0; i < 10; i++)
+        {
+            await log.CommitAsync(LogBench.Payload(i, 10_000));
+        }
+
+        List<long> told = [];
+        LogVerification sound = await log.VerifyAsync(new Told(told));
+        Assert.Null(sound.Problem);
+        Assert.Equal(10, sound.Records);
+        Assert.Equal((long)(log.WrittenLsn - log.RedoPoint), sound.Bytes);
+        Assert.Equal(sound.Bytes, told[^1]);
+
+        ulong lsn = log.FirstLsn + 50_000;
+        disk.Bytes[Offset(log, lsn)] ^= 1;
+        LogVerification decayed = await log.VerifyAsync();
+        Assert.NotNull(decayed.Problem);
+        Assert.InRange(decayed.Problem.Lsn, lsn - 11_000, lsn);
+        Assert.Contains("checksum", decayed.Problem.Found, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_log_that_decays_between_opening_and_reading_is_reported()
+    {
+        SectorDisk disk = new();
+        await using (WriteAheadLog log = await LogBench.StartAsync(disk))
+        {
+            await log.CommitAsync(LogBench.Payload(1, 3000));
+        }
+
+        await using WriteAheadLog read = await LogBench.OpenAsync(disk);
+        disk.Bytes[Offset(read, read.EndLsn - 2000)] ^= 1;
+        await Assert.ThrowsAsync<LogCorruptException>(() => read.PayloadsAsync());
+    }
+
+    // As long as nothing has been recycled, segments lie in the order of their numbers.
+    private static int Offset(WriteAheadLog log, ulong lsn)
+    {
+        (long segment, long within) = Math.DivRem((long)(lsn - log.FirstLsn), LogOptions.LeastSegmentBytes - 4096);
+        return (int)(4096 + (segment * LogOptions.LeastSegmentBytes) + 4096 + within);
+    }
+
+    private sealed class Told(List<long> values) : IProgress<long>
+    {
+        public void Report(long value) => values.Add(value);
+    }
+}
