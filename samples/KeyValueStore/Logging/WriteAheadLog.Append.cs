@@ -7,7 +7,7 @@ namespace StorageCache.KeyValueStore.Logging;
 internal sealed partial class WriteAheadLog
 {
     /// <summary>So many seals a reservation accounts for at most.</summary>
-    private const long MostSeals = 4;
+    private const long MostSeals = 5;
 
     /// <summary>What is appended and not yet written. Replaced under the lock, when there is nothing in it.</summary>
     private LogBuffer _buffer;
@@ -164,7 +164,7 @@ internal sealed partial class WriteAheadLog
     /// Bytes of the stream that records of a reservation can need: with a seal behind what is appended already, one behind them, and one to spare
     /// for a batch without records (LOG-15).
     /// </summary>
-    private long Needed(long bytes) => bytes + ((2L + (_appended > _sealed ? 1 : 0) + (_cutting ? 1 : 0)) * _geometry.SealBytes);
+    private long Needed(long bytes) => bytes + ((2L + (_appended > _sealed ? 1 : 0) + (_cutting ? 2 : 0)) * _geometry.SealBytes);
 
     private bool HasMemory(long bytes) => IsOfRightSize(bytes) && (long)(_appended - _written) + Needed(bytes) <= _buffer.Size;
 

@@ -154,7 +154,7 @@ internal sealed partial class WriteAheadLog
             {
                 before = _map.SlotCount;
                 after = _map.CountWithoutFreeEnd(keep);
-                ulong end = _promised + (ulong)_geometry.SealBytes;
+                ulong end = _promised + (2 * (ulong)_geometry.SealBytes);
                 if (after == before || end > _roomEnd || (long)(end - _written) > _buffer.Size || _failure is not null || _ended)
                 {
                     // The next recycling will do.
@@ -174,10 +174,13 @@ internal sealed partial class WriteAheadLog
                 await FlushLengthAsync(new DeviceChannel(_device)).ConfigureAwait(false);
             }
 
-            lock (_gate)
+            else
             {
-                _map.AddSlots(isCut ? 0 : before - after);
-                _announcedSegments = after;
+                await AnnounceAsync(before).ConfigureAwait(false);
+                lock (_gate)
+                {
+                    _map.AddSlots(before - after);
+                }
             }
         }
         finally

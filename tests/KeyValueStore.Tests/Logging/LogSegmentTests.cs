@@ -61,6 +61,29 @@ public class LogSegmentTests
         Assert.Equal([9], Assert.Single(await read.PayloadsAsync()));
     }
 
+    /// <summary>LOG-10: a file that cannot be cut keeps its segments, says so, and uses them again.</summary>
+    [Fact]
+    public async Task A_file_that_cannot_be_cut_stays_as_it_is_and_goes_on()
+    {
+        SectorDisk disk = new();
+        await using WriteAheadLog log = await LogBench.StartAsync(disk);
+        await log.CommitAsync(LogBench.Payload(1, 1 << 20));
+        long length = disk.Length;
+        disk.RefusesLength = true;
+        for (int round = 0; round < 60; round++)
+        {
+            await log.CommitAsync(LogBench.Payload(2, 9000)).InTime();
+            await log.RecycleBelowAsync(log.DurableLsn).InTime();
+        }
+
+        Assert.Equal(length, disk.Length);
+        ulong redoPoint = log.DurableLsn;
+        await log.CommitAsync(LogBench.Payload(3, 1 << 19)).InTime();
+        Assert.Equal(length, disk.Length);
+        await using WriteAheadLog read = await LogBench.OpenAsync(disk, redoPoint);
+        Assert.Equal(LogBench.Payload(3, 1 << 19), Assert.Single(await read.PayloadsAsync()));
+    }
+
     /// <summary>LOG-3: the flush of a commit has no new length to write.</summary>
     [Fact]
     public async Task A_commit_never_makes_the_file_longer()

@@ -44,6 +44,9 @@ internal sealed class SectorDisk : IBlockDevice
     /// <summary>The power fails at this write or flush from now: 0 for the next one; negative for never.</summary>
     public long PowerFailsAfter { get; set; } = -1;
 
+    /// <summary>Whether changes of length fail.</summary>
+    public bool RefusesLength { get; set; }
+
     public int Reads { get; private set; }
 
     public int Writes { get; private set; }
@@ -123,7 +126,7 @@ internal sealed class SectorDisk : IBlockDevice
     {
         lock (_lock)
         {
-            if (_off || length > Capacity)
+            if (_off || RefusesLength || length > Capacity)
             {
                 return ValueTask.FromException(new IOException(_off ? "no power" : "no room"));
             }
