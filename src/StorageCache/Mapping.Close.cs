@@ -26,6 +26,15 @@ public sealed partial class Mapping
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask CloseAsync(CancellationToken cancellationToken = default) => Cache.CloseAsync(this, cancellationToken);
 
+    /// <summary>
+    /// Undoes one open as <see cref="CloseAsync"/> does, but drops what is dirty instead of writing it: for an engine above that has it in its
+    /// log, or never promised it, and cannot or need not have it written. Writes that are under way are waited for.
+    /// </summary>
+    /// <param name="cancellationToken">Stops waiting; the mapping stays open, and what is dirty stays so.</param>
+    /// <exception cref="MappingBusyException">A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>. The mapping stays open.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ValueTask AbandonAsync(CancellationToken cancellationToken = default) => Cache.AbandonAsync(this, cancellationToken);
+
     /// <summary><see cref="CloseAsync"/>. Does nothing if the mapping is closed.</summary>
     public ValueTask DisposeAsync() => CloseAsync();
 
@@ -48,7 +57,11 @@ public sealed partial class Mapping
     /// <param name="flush">Whether to make dirty pages durable first, or to drop them.</param>
     /// <param name="patience">How long to wait for leases and pins.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
-    internal async Task CloseCoreAsync(bool flush, TimeSpan patience, CancellationToken cancellationToken)
+    /// <param name="wasOpen">
+    /// Whether the mapping was open when the close was asked for: if it has failed since, by another's flush, the caller does not know yet what is
+    /// lost, and is to be told before.
+    /// </param>
+    internal async Task CloseCoreAsync(bool flush, TimeSpan patience, CancellationToken cancellationToken, bool wasOpen = false)
     {
         using (await EnterToCloseAsync(patience, cancellationToken).ConfigureAwait(true))
         {
@@ -56,6 +69,11 @@ public sealed partial class Mapping
             if (before == MappingState.Closed)
             {
                 return;
+            }
+
+            if (wasOpen && before == MappingState.Failed)
+            {
+                ThrowIfNotWritable();
             }
 
             _state = MappingState.Closing;

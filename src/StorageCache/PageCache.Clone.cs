@@ -5,11 +5,11 @@ namespace StorageCache;
 /// <content>Opening a file that is made as a clone of another.</content>
 public sealed partial class PageCache
 {
-    /// <summary>See <see cref="Mapping.CloneAsync"/>.</summary>
-    internal ValueTask<MappingClone> CloneAsync(Mapping source, string path, CancellationToken cancellationToken) =>
-        new(_core.OwnThread.Run(() => CloneInOrderAsync(source, path, cancellationToken)));
+    /// <summary>See <see cref="Mapping.CloneAsync(string, IWriteAheadLog, CancellationToken)"/>.</summary>
+    internal ValueTask<MappingClone> CloneAsync(Mapping source, string path, IWriteAheadLog? log, CancellationToken cancellationToken) =>
+        new(_core.OwnThread.Run(() => CloneInOrderAsync(source, path, log, cancellationToken)));
 
-    private async Task<MappingClone> CloneInOrderAsync(Mapping source, string path, CancellationToken cancellationToken)
+    private async Task<MappingClone> CloneInOrderAsync(Mapping source, string path, IWriteAheadLog? log, CancellationToken cancellationToken)
     {
         await source.FlushAsync(cancellationToken).ConfigureAwait(true);
         MappingOptions options = new()
@@ -18,7 +18,7 @@ public sealed partial class PageCache
             AccessPattern = source.AccessPattern,
             SharingDomain = source.SharingDomain,
             Shares = source.Sharing is not null,
-            Log = source.Log,
+            Log = log,
         };
         FileBlockDevice device = await OpenOnOwnThreadAsync(path, options).ConfigureAwait(true);
         if (!device.TryLock())

@@ -116,6 +116,7 @@ public sealed partial class PageCache
         _core.WriteBack.Stop();
         _core.Reclaimer.Stop();
         _engine.Dispose();
+        CloseHostsDevices();
         _core.OwnThread.Stop();
     }
 }

@@ -170,8 +170,13 @@ public sealed partial class PageCache
     internal ValueTask CloseAsync(Mapping mapping, CancellationToken cancellationToken) =>
         new(_core.OwnThread.Run(() => CloseInOrderAsync(mapping, flush: true, cancellationToken)));
 
+    /// <summary>The same, and what is dirty is dropped.</summary>
+    internal ValueTask AbandonAsync(Mapping mapping, CancellationToken cancellationToken) =>
+        new(_core.OwnThread.Run(() => CloseInOrderAsync(mapping, flush: false, cancellationToken)));
+
     private async Task CloseInOrderAsync(Mapping mapping, bool flush, CancellationToken cancellationToken)
     {
+        bool wasOpen = flush && mapping.State == MappingState.Open;
         while (true)
         {
             Task closing;
@@ -188,7 +193,7 @@ public sealed partial class PageCache
                 }
                 else
                 {
-                    closing = CloseLastAsync(mapping, flush, cancellationToken);
+                    closing = CloseLastAsync(mapping, flush, wasOpen, cancellationToken);
                     mapping.Closing = closing;
                     isOwn = true;
                 }
@@ -212,11 +217,11 @@ public sealed partial class PageCache
         }
     }
 
-    private async Task CloseLastAsync(Mapping mapping, bool flush, CancellationToken cancellationToken)
+    private async Task CloseLastAsync(Mapping mapping, bool flush, bool wasOpen, CancellationToken cancellationToken)
     {
         try
         {
-            await mapping.CloseCoreAsync(flush, Options.FrameTimeout, cancellationToken).ConfigureAwait(true);
+            await mapping.CloseCoreAsync(flush, Options.FrameTimeout, cancellationToken, wasOpen).ConfigureAwait(true);
         }
         finally
         {

@@ -48,7 +48,8 @@ public abstract class BlockRequest
     public long Offset { get; protected set; }
 
     /// <summary>
-    /// The memory, in the order of the device. Each segment is one page, but for the last one of a write, which is cut where the file ends.
+    /// The memory, in the order of the device. In requests of the cache each segment is one page, but for the last one of a write, which is cut
+    /// where the file ends; an engine above that makes requests of its own has segments of any multiple of <see cref="IBlockDevice.Alignment"/>.
     /// Valid until the request completes.
     /// </summary>
     public ReadOnlySpan<BlockSegment> Segments => new(_segments, 0, _count);

@@ -28,7 +28,19 @@ public sealed partial class Mapping
     public ValueTask<MappingClone> CloneAsync(string path, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return Cache.CloneAsync(this, path, cancellationToken);
+        return Cache.CloneAsync(this, path, Log, cancellationToken);
+    }
+
+    /// <summary>The same, for a clone whose changes go into another log than those of this mapping.</summary>
+    /// <param name="path">Path of the clone, which must not exist.</param>
+    /// <param name="log">The clone's <see cref="MappingOptions.Log"/>. It is asked for nothing before a page of the clone is marked with a number of its own.</param>
+    /// <param name="cancellationToken">Stops it; there is no clone then.</param>
+    /// <inheritdoc cref="CloneAsync(string, CancellationToken)"/>
+    public ValueTask<MappingClone> CloneAsync(string path, IWriteAheadLog log, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(log);
+        return Cache.CloneAsync(this, path, log, cancellationToken);
     }
 
     /// <summary>Makes a file that has just been created a clone of this one's, if the file system can.</summary>
@@ -60,7 +72,7 @@ public sealed partial class Mapping
             using (PageReadLease from = await ReadAsync(page, cancellationToken).ConfigureAwait(true))
             using (PageWriteLease to = await copy.WriteNewAsync(page, cancellationToken).ConfigureAwait(true))
             {
-                copy.TakeCopy(from, to);
+                copy.TakeCopy(this, from, to);
             }
 
             if (page % CopiedAtOnce == CopiedAtOnce - 1)
@@ -75,17 +87,18 @@ public sealed partial class Mapping
             await copy.ExtendAsync(length, cancellationToken).ConfigureAwait(true);
             using PageReadLease from = await ReadAsync(pages, cancellationToken).ConfigureAwait(true);
             using PageWriteLease to = await copy.WriteAsync(pages, cancellationToken).ConfigureAwait(true);
-            copy.TakeCopy(from, to);
+            copy.TakeCopy(this, from, to);
         }
 
         await copy.FlushAsync(cancellationToken).ConfigureAwait(true);
     }
 
-    private void TakeCopy(in PageReadLease from, in PageWriteLease to)
+    private void TakeCopy(Mapping source, in PageReadLease from, in PageWriteLease to)
     {
         from.Span.CopyTo(to.Span);
-        if (Log is null)
+        if (Log is null || Log != source.Log)
         {
+            // A number means nothing in another log. What the copy needs of the source's is durable: the source was flushed.
             to.MarkDirty();
         }
         else
