@@ -1,8 +1,10 @@
 using StorageCache.Workloads.Clones;
+using StorageCache.Workloads.Commit;
 using StorageCache.Workloads.Dedup;
 using StorageCache.Workloads.Hit;
 using StorageCache.Workloads.Miss;
 using StorageCache.Workloads.Protect;
+using StorageCache.Workloads.Recovery;
 using StorageCache.Workloads.Wait;
 using StorageCache.Workloads.Write;
 
@@ -12,5 +14,5 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new DedupWorkload(), new ProtectWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new DedupWorkload(), new ProtectWorkload(), new CommitWorkload(), new RecoveryWorkload()];
 }

@@ -16,7 +16,7 @@ public sealed partial class KeyValueStore
     public async ValueTask<CheckReport> CheckAsync(IProgress<CheckProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using WriterScope scope = await EnterWriterAsync(cancellationToken).ConfigureAwait(false);
-        StoreChecker checker = new(_mapping, _limits, _allocator, _writer.Counts, progress);
+        StoreChecker checker = new(_mapping, _log, _limits, _allocator, Counts, progress);
         return await checker.RunAsync(cancellationToken).ConfigureAwait(false);
     }
 }

@@ -1,4 +1,8 @@
 using StorageCache.KeyValueStore.Concurrency;
+using StorageCache.KeyValueStore.Files;
+using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Logging;
+using StorageCache.KeyValueStore.Recovery;
 
 namespace StorageCache.KeyValueStore;
 
@@ -29,31 +33,72 @@ public sealed partial class KeyValueStore
 
     private async ValueTask<KeyValueStoreClone> CloneCoreAsync(string path, CancellationToken cancellationToken)
     {
-        // What is cloned is the file as the flush leaves it, clean (KV-11); nobody changes it before the clone is made (KV-14).
-        using WriterScope scope = await EnterWriterAsync(cancellationToken).ConfigureAwait(false);
-        await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
-        MappingClone clone = await _mapping.CloneAsync(path, cancellationToken).ConfigureAwait(false);
+        using OperationGate.Ticket ticket = Enter();
+        LogSeat seat = new();
+        (MappingClone clone, MetaPage meta, ulong firstLsn) = await ClonePagesAsync(path, seat, cancellationToken).ConfigureAwait(false);
+        KeyValueStoreOptions options = _options with { ReadOnly = false };
         try
         {
-            KeyValueStore store = await OpenOnAsync(clone.Mapping, _ownCache, isNew: false, cancellationToken).ConfigureAwait(false);
+            StoreOpener opener = new(clone.Mapping, seat, path, options);
+            KeyValueStore store = new(await opener.AdoptAsync(meta, firstLsn, cancellationToken).ConfigureAwait(false), options, _ownCache);
             _ownCache?.Share();
             return new KeyValueStoreClone(store, clone.IsReflink, clone.WhyNot);
         }
         catch
         {
-            await AbandonAsync(clone.Mapping).ConfigureAwait(false);
+            await TakeAwayAsync(clone.Mapping, options.Files).ConfigureAwait(false);
             throw;
         }
     }
 
+    /// <summary>Clones the file between two changes: what is cloned is the store whole (KV-14).</summary>
+    /// <returns>The clone, which has no log yet; what a meta page says of it; and an LSN that no page of it exceeds.</returns>
+    private async ValueTask<(MappingClone Clone, MetaPage Meta, ulong FirstLsn)> ClonePagesAsync(string path, LogSeat seat, CancellationToken cancellationToken)
+    {
+        await _writerLock.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ThrowIfFailed();
+            (MetaPage meta, ulong firstLsn) = await FlushForCloneAsync(cancellationToken).ConfigureAwait(false);
+            return (await _mapping.CloneAsync(path, seat, cancellationToken).ConfigureAwait(false), meta, firstLsn);
+        }
+        finally
+        {
+            _writerLock.Release();
+        }
+    }
+
+    /// <summary>Has the file hold what the store does. The writer lock is held.</summary>
+    /// <returns>What a meta page says of the file now, and an LSN that no page of it exceeds.</returns>
+    private async ValueTask<(MetaPage Meta, ulong FirstLsn)> FlushForCloneAsync(CancellationToken cancellationToken)
+    {
+        StoreContents contents = new(_allocator.PageCount, Counts);
+        if (_log is { HasBegun: true } log)
+        {
+            try
+            {
+                await log.EnsureDurableAsync(log.NextLsn, cancellationToken).ConfigureAwait(false);
+            }
+            catch (LogFailedException exception)
+            {
+                throw new StoreFailedException(Path, exception);
+            }
+
+            await _mapping.ExtendAsync(contents.PageCount * PageSize, cancellationToken).ConfigureAwait(false);
+            await _mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return (_openedMeta with { Contents = contents }, _log?.NextLsn ?? _openedMeta.RedoPoint);
+    }
+
     /// <summary>Takes away a clone that could not be opened.</summary>
-    private static async ValueTask AbandonAsync(Mapping clone)
+    private static async ValueTask TakeAwayAsync(Mapping clone, IStoreFiles files)
     {
         try
         {
             // Before it is closed: until then its lock keeps others from coming to use it.
-            File.Delete(clone.Path);
-            await clone.CloseAsync(CancellationToken.None).ConfigureAwait(false);
+            files.Delete(clone.Path);
+            await clone.AbandonAsync(CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {

@@ -1,25 +1,67 @@
+using StorageCache.KeyValueStore.Checkpoints;
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Logging;
 
 namespace StorageCache.KeyValueStore;
 
 public sealed partial class KeyValueStore
 {
-    /// <summary>Makes every change made so far durable and marks the file clean. Waits for the change in progress; readers go on.</summary>
-    /// <exception cref="StoreFailedException">An earlier change stopped half way; the file stays marked as in flux.</exception>
-    /// <exception cref="PageCacheException">A page could not be written or synchronised; the file stays marked as in flux.</exception>
+    /// <summary>Completes when every change made so far is durable: what <see cref="KeyValueDurability.Durable"/> does for each of them.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <exception cref="StoreFailedException">The log or the file has failed.</exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public async ValueTask FlushAsync(CancellationToken cancellationToken = default)
     {
-        using WriterScope scope = await EnterWriterAsync(cancellationToken).ConfigureAwait(false);
-        await FlushCoreAsync(cancellationToken).ConfigureAwait(false);
+        using OperationGate.Ticket ticket = Enter();
+        if (_log is not { HasBegun: true })
+        {
+            return;
+        }
+
+        ThrowIfFailed();
+        try
+        {
+            await _log.EnsureDurableAsync(_log.NextLsn, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LogFailedException exception)
+        {
+            throw new StoreFailedException(Path, exception);
+        }
     }
 
     /// <summary>
-    /// Closes the store: refuses new operations, waits for those in progress, flushes, and closes the file. Closing again waits for the first close.
+    /// Makes a checkpoint: writes what changes have made of the file's pages, so that a crash afterwards needs no redo of them. Readers and writers go on.
+    /// It happens by itself every <see cref="KeyValueStoreOptions.CheckpointBytes"/> of log, and when the store is closed.
     /// </summary>
-    /// <exception cref="StoreFailedException">An earlier change stopped half way; the store is closed, the file stays marked as in flux.</exception>
-    /// <exception cref="PageCacheException">The flush failed; the store is closed, the file stays marked as in flux.</exception>
+    /// <param name="cancellationToken">Gives up; redo begins where it did.</param>
+    /// <exception cref="StoreFailedException">The log or the file has failed.</exception>
+    /// <exception cref="PageCacheException">A page could not be written or synchronised. Nothing is lost: the log has what it was to hold.</exception>
+    /// <exception cref="ObjectDisposedException">The store is closed.</exception>
+    public async ValueTask CheckpointAsync(CancellationToken cancellationToken = default)
+    {
+        using OperationGate.Ticket ticket = Enter();
+        if (_log is not { HasBegun: true })
+        {
+            return;
+        }
+
+        ThrowIfFailed();
+        try
+        {
+            await _checkpointer!.RunAsync(StoreState.InFlux, cancellationToken).ConfigureAwait(false);
+        }
+        catch (LogFailedException exception)
+        {
+            throw new StoreFailedException(Path, exception);
+        }
+    }
+
+    /// <summary>
+    /// Closes the store: refuses new operations, waits for those in progress, makes a checkpoint, and closes the files. Closing again waits for the first close.
+    /// </summary>
+    /// <exception cref="StoreFailedException">The log or the file has failed; the store is closed, and opening it recovers what is durable.</exception>
+    /// <exception cref="PageCacheException">The checkpoint failed; the store is closed, and opening it recovers everything.</exception>
     public async ValueTask CloseAsync()
     {
         if (!_gate.TryClose())
@@ -31,16 +73,7 @@ public sealed partial class KeyValueStore
         await _gate.WaitForDrainAsync().ConfigureAwait(false);
         try
         {
-            try
-            {
-                await FlushCoreAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-            finally
-            {
-                _reader.Dispose();
-                OpenStores.Release(_mapping);
-                await CloseMappingAsync().ConfigureAwait(false);
-            }
+            await CloseCoreAsync().ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -54,75 +87,78 @@ public sealed partial class KeyValueStore
     /// <summary>The same as <see cref="CloseAsync"/>.</summary>
     public ValueTask DisposeAsync() => CloseAsync();
 
-    private async ValueTask CloseMappingAsync()
+    private async ValueTask CloseCoreAsync()
     {
         try
         {
-            await _mapping.CloseAsync(CancellationToken.None).ConfigureAwait(false);
+            if (_checkpointer is not null)
+            {
+                await _checkpointer.DisposeAsync().ConfigureAwait(false);
+                await CloseCleanlyAsync().ConfigureAwait(false);
+            }
         }
         finally
         {
-            if (_ownCache is not null)
-            {
-                await _ownCache.ReleaseAsync().ConfigureAwait(false);
-            }
+            _reader.Dispose();
+            await CloseFilesAsync(_mapping, _log, _logDevice, _periodicFlush, _ownCache).ConfigureAwait(false);
         }
     }
 
-    /// <summary>What every change does first: on the device the meta page says in flux before any page differs from it (KV-11).</summary>
-    private async ValueTask BeginChangeAsync(CancellationToken cancellationToken)
+    /// <summary>The last checkpoint, after which the file is worth something without its log.</summary>
+    private async ValueTask CloseCleanlyAsync()
     {
-        ThrowIfUnchangeable();
-        if (!_mayBeClean)
-        {
-            return;
-        }
-
-        _needsFlush = true;
-        await WriteMetaAsync(_mapping, MetaOf(StoreState.InFlux, _allocator.FreeHead), cancellationToken).ConfigureAwait(false);
-        _mayBeClean = false;
-    }
-
-    private async ValueTask FlushCoreAsync(CancellationToken cancellationToken)
-    {
-        if (!_needsFlush)
+        if (_meta!.Current.State == StoreState.Clean && _meta.IsCertain)
         {
             return;
         }
 
         ThrowIfFailed();
-        await _allocator.ReclaimAsync(static _ => false, cancellationToken).ConfigureAwait(false);
-        long freeHead = await _allocator.LinkDetachedAsync(cancellationToken).ConfigureAwait(false);
-        await CutSurplusAsync(cancellationToken).ConfigureAwait(false);
-        await _mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
-
-        // From here on the device may hold the clean meta page, whether or not the flush of it is seen to succeed.
-        _mayBeClean = true;
-        _flushSequence++;
-        await WriteMetaAsync(_mapping, MetaOf(StoreState.Clean, freeHead), cancellationToken).ConfigureAwait(false);
-        _needsFlush = false;
-    }
-
-    /// <summary>Makes the file as long as its pages: a change that waited in vain for a new page may have made it longer.</summary>
-    private async ValueTask CutSurplusAsync(CancellationToken cancellationToken)
-    {
-        long length = _allocator.PageCount * PageSize;
-        if (_mapping.Length > length)
+        try
         {
-            await _mapping.TruncateAsync(length, cancellationToken).ConfigureAwait(false);
+            long length = _allocator.PageCount * PageSize;
+            if (_mapping.Length > length)
+            {
+                await _mapping.TruncateAsync(length, CancellationToken.None).ConfigureAwait(false);
+            }
+
+            await _mapping.ExtendAsync(length, CancellationToken.None).ConfigureAwait(false);
+            await _checkpointer!.RunAsync(StoreState.Clean, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LogFailedException exception)
+        {
+            throw new StoreFailedException(Path, exception);
         }
     }
 
-    private MetaPage MetaOf(StoreState state, long freeHead) => new()
+    /// <summary>What every change does before it writes anything: the log is ready, and the file says on the device that it is nothing without it (KV-11).</summary>
+    private async ValueTask BeginChangesAsync(CancellationToken cancellationToken)
     {
-        PageSize = PageSize,
-        State = state,
-        PageCount = _allocator.PageCount,
-        FreeHead = freeHead,
-        FreePages = _allocator.FreePages + _allocator.DetachedPages,
-        Counts = _writer.Counts,
-        FlushSequence = _flushSequence,
-    };
+        if (!_log!.HasBegun)
+        {
+            await _log.BeginAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        if (_meta!.MayBeClean)
+        {
+            await _meta.WriteAsync(_meta.Current with { State = StoreState.InFlux }, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Notes where redo is to begin: between two changes, after which the pages are logged whole again.</summary>
+    private async ValueTask<CheckpointStart> BeginCheckpointAsync(CancellationToken cancellationToken)
+    {
+        await _writerLock.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            CheckpointStart start = new(_log!.NextLsn, new StoreContents(_allocator.PageCount, Counts));
+            _committer!.ImageEpoch = start.RedoPoint;
+            return start;
+        }
+        finally
+        {
+            _writerLock.Release();
+        }
+    }
 
     private void ThrowIfUnchangeable()
     {
@@ -136,9 +172,14 @@ public sealed partial class KeyValueStore
 
     private void ThrowIfFailed()
     {
-        if (_writer.Failure is { } failure)
+        if (_committer?.Failure is { } failure)
         {
             throw new StoreFailedException(Path, failure);
+        }
+
+        if (_mapping.State == MappingState.Failed)
+        {
+            throw new StoreFailedException(Path, new IOException($"'{Path}' could not be synchronised"));
         }
     }
 }

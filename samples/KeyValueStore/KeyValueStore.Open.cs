@@ -1,6 +1,10 @@
+using StorageCache.IO;
+using StorageCache.KeyValueStore.Checkpoints;
 using StorageCache.KeyValueStore.Concurrency;
+using StorageCache.KeyValueStore.Files;
 using StorageCache.KeyValueStore.Format;
-using StorageCache.KeyValueStore.Integrity;
+using StorageCache.KeyValueStore.Logging;
+using StorageCache.KeyValueStore.Recovery;
 
 namespace StorageCache.KeyValueStore;
 
@@ -13,11 +17,15 @@ public sealed partial class KeyValueStore
     /// <param name="cancellationToken">Gives up; a new file may then be left behind empty.</param>
     /// <exception cref="ArgumentException">The path is empty or an option is out of its range.</exception>
     /// <exception cref="StoreFormatException">The file is not a store, or has another format version or page size.</exception>
-    /// <exception cref="StoreNotCleanException">The file was cut off between two flushes.</exception>
-    /// <exception cref="CorruptStoreException">The meta page is damaged, or the file was cut off or added to.</exception>
+    /// <exception cref="StoreNotCleanException">The store was not closed, and its log is missing; or it was not closed and is to be opened for reading only.</exception>
+    /// <exception cref="CorruptStoreException">The meta page or a map page is damaged, or the file was cut off or added to.</exception>
+    /// <exception cref="CorruptLogException">The log is damaged where it was durable.</exception>
     /// <exception cref="StoreInUseException">The file is open as a store in this process.</exception>
     /// <exception cref="MappingLockedException">Another process, or another cache, has the file open.</exception>
-    /// <remarks>A file that is refused is left as it was.</remarks>
+    /// <remarks>
+    /// The log is the file beside it with <c>.log</c> added to the name. A store that was not closed recovers: see <see cref="Recovery"/>. Files that are
+    /// refused are left as they were.
+    /// </remarks>
     public static ValueTask<KeyValueStore> OpenAsync(
         PageCache cache, string path, KeyValueStoreOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -88,104 +96,78 @@ public sealed partial class KeyValueStore
     private static async ValueTask<KeyValueStore> OpenCoreAsync(
         PageCache cache, OwnCache? ownCache, string path, KeyValueStoreOptions options, CancellationToken cancellationToken)
     {
+        LogSeat seat = new();
         MappingOptions mappingOptions = new()
         {
             Mode = options.ReadOnly ? MappingMode.Open : options.Mode,
             ReadOnly = options.ReadOnly,
             SharingDomain = options.SharingDomain,
+            Log = seat,
         };
-        Mapping mapping = await cache.OpenAsync(path, mappingOptions, cancellationToken).ConfigureAwait(false);
+        Mapping mapping = await OpenPagesAsync(cache, path, mappingOptions, options.Files, cancellationToken).ConfigureAwait(false);
+        bool mayCreate = mappingOptions.Mode != MappingMode.Open;
+        return await OpenOnAsync(
+            mapping, options, ownCache, () => new StoreOpener(mapping, seat, path, options).OpenAsync(mayCreate, cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Opens the file for this store alone: a mapping has one log, and whoever has the file open in this cache has another.</summary>
+    private static async ValueTask<Mapping> OpenPagesAsync(
+        PageCache cache, string path, MappingOptions mappingOptions, IStoreFiles files, CancellationToken cancellationToken)
+    {
         try
         {
-            bool isNew = mapping.Length == 0 && mappingOptions.Mode != MappingMode.Open;
-            return await OpenOnAsync(mapping, ownCache, isNew, cancellationToken).ConfigureAwait(false);
+            return await files.OpenPagesAsync(cache, path, mappingOptions, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ArgumentException exception) when (exception.ParamName == "options")
+        {
+            throw new StoreInUseException(path);
+        }
+    }
+
+    /// <summary>Makes the store of a mapping, which is closed again if that fails, with nothing written to it.</summary>
+    private static async ValueTask<KeyValueStore> OpenOnAsync(
+        Mapping mapping, KeyValueStoreOptions options, OwnCache? ownCache, Func<ValueTask<OpenedStore>> open)
+    {
+        try
+        {
+            return new KeyValueStore(await open().ConfigureAwait(false), options, ownCache);
         }
         catch
         {
-            await mapping.CloseAsync(CancellationToken.None).ConfigureAwait(false);
+            await mapping.AbandonAsync().ConfigureAwait(false);
             throw;
         }
     }
 
-    /// <summary>Makes the store of a mapping, which stays open if that fails.</summary>
-    private static async ValueTask<KeyValueStore> OpenOnAsync(Mapping mapping, OwnCache? ownCache, bool isNew, CancellationToken cancellationToken)
+    /// <summary>Closes the files of a store that nobody uses any more.</summary>
+    private static async ValueTask CloseFilesAsync(
+        Mapping mapping, WriteAheadLog? log, IBlockDevice? logDevice, PeriodicFlush? periodicFlush, OwnCache? ownCache)
     {
-        if (!OpenStores.TryClaim(mapping))
-        {
-            throw new StoreInUseException(mapping.Path);
-        }
-
         try
         {
-            MetaPage meta = isNew
-                ? await InitializeAsync(mapping, cancellationToken).ConfigureAwait(false)
-                : await ReadMetaAsync(mapping, cancellationToken).ConfigureAwait(false);
-            PagePin root = await mapping.PinAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
-            return new KeyValueStore(mapping, ownCache, root, meta);
-        }
-        catch
-        {
-            OpenStores.Release(mapping);
-            throw;
-        }
-    }
+            // What is dirty is in the log, or was never promised: a store that is closed without its last checkpoint recovers.
+            await mapping.AbandonAsync().ConfigureAwait(false);
+            if (periodicFlush is not null)
+            {
+                await periodicFlush.DisposeAsync().ConfigureAwait(false);
+            }
 
-    private static async ValueTask<MetaPage> ReadMetaAsync(Mapping mapping, CancellationToken cancellationToken)
-    {
-        if (mapping.Length < MetaPage.Size)
-        {
-            throw new StoreFormatException(mapping.Path, $"it is not a key-value store: it has {mapping.Length} bytes, less than a store's header");
-        }
+            if (log is not null)
+            {
+                await log.DisposeAsync().ConfigureAwait(false);
+            }
 
-        using PageReadLease lease = await mapping.ReadAsync(MetaPage.PageNumber, cancellationToken).ConfigureAwait(false);
-        return MetaPage.Read(lease.Span, mapping.Path, mapping.PageSize, mapping.Length);
-    }
-
-    /// <summary>Makes an empty file into an empty store. The meta page says in flux until the root is durable (KV-11).</summary>
-    private static async ValueTask<MetaPage> InitializeAsync(Mapping mapping, CancellationToken cancellationToken)
-    {
-        MetaPage meta = new()
-        {
-            PageSize = mapping.PageSize,
-            State = StoreState.InFlux,
-            PageCount = 2,
-            FreeHead = 0,
-            FreePages = 0,
-            Counts = new TreeCounts(Height: 1, Entries: 0, LeafPages: 1, BranchPages: 0, OverflowPages: 0, KeyBytes: 0, ValueBytes: 0),
-            FlushSequence = 0,
-        };
-        using (PageWriteLease lease = await mapping.WriteNewAsync(MetaPage.PageNumber, cancellationToken).ConfigureAwait(false))
-        {
-            meta.Write(lease.Span);
-            lease.MarkDirty();
-        }
-
-        PageWriteLease root = await mapping.WriteNewAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            PageHeader.InitializeTree(root.Span, level: 0, next: 0, previous: 0);
-            root.Seal();
+            if (logDevice is not null)
+            {
+                await logDevice.DisposeAsync().ConfigureAwait(false);
+            }
         }
         finally
         {
-            root.Dispose();
+            if (ownCache is not null)
+            {
+                await ownCache.ReleaseAsync().ConfigureAwait(false);
+            }
         }
-
-        await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
-        meta = meta with { State = StoreState.Clean };
-        await WriteMetaAsync(mapping, meta, cancellationToken).ConfigureAwait(false);
-        return meta;
-    }
-
-    /// <summary>Makes the meta page durable, and with it whatever else is dirty.</summary>
-    private static async ValueTask WriteMetaAsync(Mapping mapping, MetaPage meta, CancellationToken cancellationToken)
-    {
-        using (PageWriteLease lease = await mapping.WriteAsync(MetaPage.PageNumber, cancellationToken).ConfigureAwait(false))
-        {
-            meta.Write(lease.Span);
-            lease.MarkDirty();
-        }
-
-        await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 }

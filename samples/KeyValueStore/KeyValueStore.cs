@@ -1,30 +1,40 @@
+using StorageCache.IO;
+using StorageCache.KeyValueStore.Checkpoints;
+using StorageCache.KeyValueStore.Commits;
 using StorageCache.KeyValueStore.Concurrency;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
+using StorageCache.KeyValueStore.Logging;
+using StorageCache.KeyValueStore.Recovery;
 using StorageCache.KeyValueStore.Space;
 using StorageCache.KeyValueStore.Tree;
 
 namespace StorageCache.KeyValueStore;
 
 /// <summary>
-/// An ordered store of byte-string keys and values in one file: a B+tree whose pages live in a <see cref="PageCache"/>.
+/// An ordered store of byte-string keys and values: a B+tree in one file, whose pages live in a <see cref="PageCache"/>, and a write-ahead log in another
+/// beside it.
 /// </summary>
 /// <remarks>
 /// <para>Keys have 0 to 1,024 bytes and compare as unsigned bytes, lexicographically; values have 0 bytes to 64 MiB.</para>
 /// <para>
 /// Thread-safe. Any number of readers go on beside one writer; readers latch nothing while nobody changes what they read. Writers
 /// take turns. A read sees one state of its key, and a scan sees each key at most once and every key that is there throughout.
+/// A read may see a change that has not returned yet.
 /// </para>
 /// <para>
-/// Changes are durable when <see cref="FlushAsync"/> or <see cref="CloseAsync"/> has returned. A process that ends between a change and
-/// the next flush leaves a file that <see cref="OpenAsync(PageCache, string, KeyValueStoreOptions?, CancellationToken)"/> refuses.
+/// A change is durable when it returns (<see cref="KeyValueStoreOptions.Durability"/>), and a batch of changes happens wholly or not at all
+/// (<see cref="WriteAsync"/>). After a crash, opening the store brings it to where the log says it was (<see cref="Recovery"/>).
 /// </para>
 /// <para>
 /// Every operation throws <see cref="ObjectDisposedException"/> once the store is closed, <see cref="CorruptStoreException"/> when it meets
 /// a page that cannot be right, and the cache's <see cref="PageCacheException"/> when the I/O below fails; a change that throws has not
-/// taken place.
+/// taken place. The exception is <see cref="StoreFailedException"/>: whether that change has taken place is known when the store has been opened anew.
 /// </para>
-/// <para>The file format and the latching protocol, with the invariants KV-1 to KV-14 cited in the code, are in <c>docs/key-value-store.md</c>.</para>
+/// <para>
+/// The file format and the latching protocol, with the invariants KV-1 and following that are cited in the code, are in <c>docs/key-value-store.md</c>;
+/// the log is in <c>docs/key-value-store-log.md</c>.
+/// </para>
 /// </remarks>
 public sealed partial class KeyValueStore : IAsyncDisposable
 {
@@ -34,44 +44,70 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     /// <summary>The longest value, in bytes: 64 MiB.</summary>
     public const int MaximumValueLength = 64 << 20;
 
+    private readonly KeyValueStoreOptions _options;
     private readonly Mapping _mapping;
     private readonly OwnCache? _ownCache;
     private readonly PageLimits _limits;
+    private readonly PageImages _images;
     private readonly ActiveReads _activeReads;
     private readonly PageVerifier _verifier;
     private readonly PageAllocator _allocator;
+    private readonly ValuePages _valuePages;
     private readonly TreeReader _reader;
     private readonly TreeWriter _writer;
     private readonly OverflowReader _overflowReader;
     private readonly OperationGate _gate = new();
 
-    /// <summary>Serialises changes, flushes, checks and clones; readers never wait for it (KV-12).</summary>
+    /// <summary>The log's file and the log; null in a store that is only read.</summary>
+    private readonly IBlockDevice? _logDevice;
+    private readonly WriteAheadLog? _log;
+    private readonly Committer? _committer;
+    private readonly StoreMeta? _meta;
+    private readonly Checkpointer? _checkpointer;
+    private readonly PeriodicFlush? _periodicFlush;
+
+    /// <summary>Serialises changes, checks and clones, and the beginning of checkpoints; readers never wait for it (KV-12).</summary>
     private readonly SemaphoreSlim _writerLock = new(1, 1);
 
     /// <summary>Completes when the store is closed, or faults as the first close did.</summary>
     private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ulong _flushSequence;
+    /// <summary>What the meta page said when the store had been opened.</summary>
+    private readonly MetaPage _openedMeta;
 
-    /// <summary>Whether the meta page on the device may say clean; then a change makes it say in flux first.</summary>
-    private bool _mayBeClean = true;
+    private TreeCounts _counts;
 
-    /// <summary>Whether anything may be different on the device from what the last completed flush left there.</summary>
-    private bool _needsFlush;
-
-    private KeyValueStore(Mapping mapping, OwnCache? ownCache, PagePin root, MetaPage meta)
+    private KeyValueStore(OpenedStore opened, KeyValueStoreOptions options, OwnCache? ownCache)
     {
-        _mapping = mapping;
+        _options = options;
+        _mapping = opened.Mapping;
         _ownCache = ownCache;
-        _limits = new PageLimits(meta.PageSize);
-        _flushSequence = meta.FlushSequence;
-        _activeReads = new ActiveReads();
-        _verifier = new PageVerifier(mapping);
-        _allocator = new PageAllocator(mapping, _limits, _activeReads, _verifier);
-        _allocator.Restore(meta.PageCount, meta.FreeHead, meta.FreePages);
-        _reader = new TreeReader(mapping, root, _allocator, _verifier);
-        _writer = new TreeWriter(mapping, _allocator, _limits, _verifier, meta.Counts);
-        _overflowReader = new OverflowReader(mapping, _limits, _verifier);
+        _limits = opened.Limits;
+        _images = new PageImages(opened.Limits.PageSize);
+        _activeReads = opened.ActiveReads;
+        _verifier = opened.Verifier;
+        _allocator = opened.Allocator;
+        _valuePages = new ValuePages(_mapping, _allocator, _limits, _verifier);
+        _reader = new TreeReader(_mapping, opened.Root, _allocator, _verifier);
+        _writer = new TreeWriter(_mapping, _allocator, _limits, _verifier);
+        _overflowReader = new OverflowReader(_mapping, _limits, _verifier);
+        _counts = opened.Meta.Contents.Counts;
+        Recovery = opened.Recovery;
+        _openedMeta = opened.Meta;
+        _logDevice = opened.LogDevice;
+        if (opened.Log is not { } log)
+        {
+            return;
+        }
+
+        _log = log;
+        _meta = new StoreMeta(_mapping, opened.Meta);
+        _committer = new Committer(_mapping, log, _allocator, _limits, opened.Meta.RedoPoint);
+        _checkpointer = new Checkpointer(_mapping, log, _meta, BeginCheckpointAsync, options.CheckpointBytes, options.TimeProvider);
+        if (options.Durability == KeyValueDurability.Written)
+        {
+            _periodicFlush = new PeriodicFlush(log, options.FlushInterval, options.TimeProvider);
+        }
     }
 
     /// <summary>The store's file.</summary>
@@ -87,17 +123,22 @@ public sealed partial class KeyValueStore : IAsyncDisposable
     public bool IsReadOnly => _mapping.IsReadOnly;
 
     /// <summary>Keys in the store.</summary>
-    public long Count => _writer.Counts.Entries;
+    public long Count => Counts.Entries;
+
+    /// <summary>What opening the store had to do.</summary>
+    public RecoveryReport Recovery { get; }
+
+    private TreeCounts Counts => Volatile.Read(ref _counts);
 
     /// <summary>What the store holds and what its pages are used for. Never waits; numbers of a change in progress may be missing in part.</summary>
     public KeyValueStoreStatistics GetStatistics()
     {
-        TreeCounts counts = _writer.Counts;
-        long pages = _allocator.PageCount;
+        TreeCounts counts = Counts;
+        LogStatistics log = _log?.Statistics ?? default;
         return new KeyValueStoreStatistics
         {
             PageSize = PageSize,
-            PageCount = pages,
+            PageCount = _allocator.PageCount,
             Height = counts.Height,
             Entries = counts.Entries,
             KeyBytes = counts.KeyBytes,
@@ -105,7 +146,12 @@ public sealed partial class KeyValueStore : IAsyncDisposable
             LeafPages = counts.LeafPages,
             BranchPages = counts.BranchPages,
             OverflowPages = counts.OverflowPages,
-            FreePages = _allocator.FreePages + _allocator.DetachedPages,
+            MapPages = _allocator.MapPages,
+            FreePages = _allocator.FreePages,
+            LogBytes = log.BytesSinceRedoPoint,
+            LogFlushes = log.Flushes,
+            LogCommits = log.Commits,
+            Checkpoints = _checkpointer?.Completed ?? 0,
         };
     }
 

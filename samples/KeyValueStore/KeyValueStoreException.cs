@@ -4,8 +4,8 @@ namespace StorageCache.KeyValueStore;
 /// <remarks>I/O errors below the store arrive as the cache's own <see cref="PageCacheException"/>.</remarks>
 public abstract class KeyValueStoreException : IOException
 {
-    private protected KeyValueStoreException(string path, string message)
-        : base(message)
+    private protected KeyValueStoreException(string path, string message, Exception? cause = null)
+        : base(message, cause)
     {
         Path = path;
     }

@@ -1,10 +1,13 @@
 namespace StorageCache.KeyValueStore;
 
-/// <summary>An earlier change stopped half way, so the store takes no more changes and is never marked clean again. Reads go on.</summary>
+/// <summary>
+/// The store takes no more changes: its log or its file has failed, or a change stopped half way. Reads go on. Closing it and opening it anew recovers
+/// everything that is durable; whether a change that was waiting for that is among it, only that tells.
+/// </summary>
 public sealed class StoreFailedException : KeyValueStoreException
 {
     internal StoreFailedException(string path, Exception cause)
-        : base(path, $"'{path}' takes no more changes: an earlier one stopped half way ({cause.Message})")
+        : base(path, $"'{path}' takes no more changes until it is opened anew ({cause.Message})", cause)
     {
     }
 }

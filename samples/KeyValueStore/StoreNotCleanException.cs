@@ -1,11 +1,17 @@
 namespace StorageCache.KeyValueStore;
 
-/// <summary>The store was changed after its last flush and never flushed again: its process ended in the middle. It has not been changed.</summary>
-/// <remarks>There is no recovery; what the file holds is a mixture of old and new pages.</remarks>
+/// <summary>
+/// The store was not closed, and its log, which has what its file lacks, cannot be used: it is missing or never was finished, or the store is to be opened for
+/// reading only. Nothing has been changed.
+/// </summary>
 public sealed class StoreNotCleanException : KeyValueStoreException
 {
-    internal StoreNotCleanException(string path)
-        : base(path, $"Cannot open '{path}': it was cut off between two flushes (its state is in flux), so its pages are a mixture of old and new.")
+    internal StoreNotCleanException(string path, string reason, bool canRecover)
+        : base(path, $"Cannot open '{path}': it was not closed, and {reason}.")
     {
+        CanRecover = canRecover;
     }
+
+    /// <summary>Whether opening it for writing recovers it.</summary>
+    public bool CanRecover { get; }
 }

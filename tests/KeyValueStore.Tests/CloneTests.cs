@@ -215,7 +215,7 @@ public class CloneTests
             async () => await source.CloneAsync(directory.File("cancelled"), new CancellationToken(canceled: true)));
 
         Assert.Equal("mine", await File.ReadAllTextAsync(taken, TestContext.Current.CancellationToken));
-        Assert.Equal(["taken", "test.kv"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["taken", "test.kv", "test.kv.log"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName).Order());
         Assert.Empty(Directory.EnumerateFileSystemEntries(small.Path));
         await FillAsync(source, seed: 1000);
         await AssertHoldsAsync(source, seed: 1000);

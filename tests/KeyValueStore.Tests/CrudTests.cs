@@ -180,7 +180,7 @@ public class CrudTests
         await store.AssertSoundAsync();
         KeyValueStoreStatistics statistics = store.GetStatistics();
         Assert.Equal(0, statistics.OverflowPages);
-        Assert.Equal(statistics.PageCount - 2, statistics.FreePages);
+        Assert.Equal(statistics.PageCount - 3, statistics.FreePages);
     }
 
     [Fact]

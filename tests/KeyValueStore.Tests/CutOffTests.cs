@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using StorageCache.KeyValueStore.Format;
 using Xunit;
 
 namespace StorageCache.KeyValueStore.Tests;
@@ -7,26 +8,65 @@ namespace StorageCache.KeyValueStore.Tests;
 public class CutOffTests
 {
     [Fact]
-    public async Task A_file_copied_between_two_flushes_is_refused_and_one_copied_after_a_flush_is_whole()
+    public async Task A_store_that_was_not_closed_recovers_from_its_log_and_without_it_is_refused()
     {
         using TemporaryDirectory directory = new();
         string path = directory.File();
-        string midway = directory.File("midway.kv");
-        string flushed = directory.File("flushed.kv");
+        string alone = directory.File("alone.kv");
+        string copied = directory.File("copied.kv");
         await using (KeyValueStore store = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { CacheSize = 2 << 20 }))
         {
             await FillAsync(store, 1000);
-            await store.FlushAsync();
-            FileCopy.OfOpenFile(path, flushed);
-            await store.PutAsync(TestData.Key(1), TestData.Value(99, 10));
-            FileCopy.OfOpenFile(path, midway);
+            FileCopy.OfOpenStore(path, copied);
+            FileCopy.OfOpenFile(path, alone);
         }
 
-        StoreNotCleanException exception = await Assert.ThrowsAsync<StoreNotCleanException>(async () => await KeyValueStore.OpenAsync(midway));
-        Assert.Equal(midway, exception.Path);
-        await using KeyValueStore copy = await KeyValueStore.OpenAsync(flushed);
-        Assert.Equal(1000, copy.Count);
-        await copy.AssertSoundAsync();
+        StoreNotCleanException exception = await Assert.ThrowsAsync<StoreNotCleanException>(async () => await KeyValueStore.OpenAsync(alone));
+        Assert.Equal(alone, exception.Path);
+        Assert.False(exception.CanRecover);
+        exception = await Assert.ThrowsAsync<StoreNotCleanException>(async () =>
+            await KeyValueStore.OpenAsync(copied, new KeyValueStoreOptions { ReadOnly = true }));
+        Assert.True(exception.CanRecover);
+        await using (KeyValueStore copy = await KeyValueStore.OpenAsync(copied))
+        {
+            Assert.True(copy.Recovery.WasNeeded);
+            Assert.Equal(1000, copy.Recovery.Commits);
+            Assert.Equal(1000, copy.Count);
+            for (int i = 0; i < 1000; i++)
+            {
+                Assert.Equal(ValueOf(i), await copy.GetAsync(TestData.Key(i)));
+            }
+
+            await copy.AssertSoundAsync();
+        }
+
+        await using KeyValueStore again = await KeyValueStore.OpenAsync(copied);
+        Assert.False(again.Recovery.WasNeeded);
+        Assert.Equal(1000, again.Count);
+    }
+
+    [Fact]
+    public async Task A_store_that_was_closed_can_be_opened_without_its_log()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await CreateAsync(path, 1000);
+        File.Delete(path + ".log");
+        await using (KeyValueStore reader = await KeyValueStore.OpenAsync(path, new KeyValueStoreOptions { ReadOnly = true }))
+        {
+            Assert.Equal(1000, reader.Count);
+        }
+
+        Assert.False(File.Exists(path + ".log"));
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(path))
+        {
+            Assert.Equal(1000, store.Count);
+            await store.PutAsync(TestData.Key(5000), TestData.Value(1, 10));
+        }
+
+        await using KeyValueStore again = await KeyValueStore.OpenAsync(path);
+        Assert.Equal(1001, again.Count);
+        await again.AssertSoundAsync();
     }
 
     [Fact]
@@ -35,10 +75,9 @@ public class CutOffTests
         using TemporaryDirectory directory = new();
         string path = directory.File();
         string copied = directory.File("copied.kv");
+        await CreateAsync(path, 1000);
+        byte[] before = await File.ReadAllBytesAsync(path);
         await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
-        await FillAsync(store, 1000);
-        await store.FlushAsync();
-        byte[] before = await CopyAsync();
         Assert.False(await store.DeleteAsync(TestData.Key(1000)));
         Assert.False(await store.DeleteAsync(Array.Empty<byte>()));
         Assert.Equal(before, await CopyAsync());
@@ -48,6 +87,7 @@ public class CutOffTests
             await copy.AssertSoundAsync();
         }
 
+        File.Delete(copied + ".log");
         Assert.True(await store.DeleteAsync(TestData.Key(1)));
         Assert.False(await store.DeleteAsync(TestData.Key(1)));
         await CopyAsync();
@@ -159,7 +199,7 @@ public class CutOffTests
 
         long length = new FileInfo(path).Length;
         string cut = directory.File("cut.kv");
-        foreach (long at in new[] { 1L, 119, 120, 4095, 4096, 8192, length / 2, length - 4096, length - 1 })
+        foreach (long at in new[] { 1L, 127, 128, 4095, 4096, 8192, length / 2, length - 4096, length - 1 })
         {
             File.Copy(path, cut, overwrite: true);
             using (FileStream file = new(cut, FileMode.Open))
@@ -188,7 +228,7 @@ public class CutOffTests
         await CreateAsync(path, 10);
 
         byte[] good = await File.ReadAllBytesAsync(path);
-        for (int i = 0; i < 120; i++)
+        for (int i = 0; i < 128; i++)
         {
             byte[] bad = [.. good];
             bad[i] ^= (byte)(1 << (i % 8));
@@ -210,11 +250,14 @@ public class CutOffTests
         await CreateAsync(path, 10);
 
         byte[] good = await File.ReadAllBytesAsync(path);
-        await RefusesAsync<StoreNotCleanException>(16, 2, "in flux");
         await RefusesAsync<CorruptStoreException>(16, 7, "state is 7");
-        await RefusesAsync<StoreFormatException>(8, 1, "version is 1; this code reads version 2 only");
-        await RefusesAsync<StoreFormatException>(8, 3, "version is 3");
-        await RefusesAsync<CorruptStoreException>(56, -1, "contradict");
+        await RefusesAsync<StoreFormatException>(8, 2, "version is 2; this code reads version 3 only");
+        await RefusesAsync<StoreFormatException>(8, 4, "version is 4");
+        await RefusesAsync<CorruptStoreException>(72, -1, "contradict");
+        await RefusesAsync<CorruptStoreException>(80, 3, "contradict");
+        await RefusesAsync<StoreFormatException>(24, 7, "another store's");
+        File.Delete(path + ".log");
+        await RefusesAsync<StoreNotCleanException>(16, 2, "its log is missing");
 
         await File.WriteAllBytesAsync(path, good);
         StoreFormatException other = await Assert.ThrowsAsync<StoreFormatException>(async () =>
@@ -226,12 +269,12 @@ public class CutOffTests
         {
             byte[] bad = [.. good];
             BinaryPrimitives.WriteInt32LittleEndian(bad.AsSpan(offset), number);
-            if (offset == 56)
+            if (offset >= 72)
             {
                 BinaryPrimitives.WriteInt64LittleEndian(bad.AsSpan(offset), number);
             }
 
-            BinaryPrimitives.WriteUInt64LittleEndian(bad.AsSpan(112), XxHash3.HashToUInt64(bad.AsSpan(0, 112)));
+            BinaryPrimitives.WriteUInt64LittleEndian(bad.AsSpan(120), XxHash3.HashToUInt64(bad.AsSpan(0, 120)));
             await File.WriteAllBytesAsync(path, bad);
             T exception = await Assert.ThrowsAsync<T>(async () => await KeyValueStore.OpenAsync(path));
             Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
@@ -240,10 +283,10 @@ public class CutOffTests
     }
 
     [Theory]
-    [InlineData(24, 1L << 52)]
-    [InlineData(48, long.MaxValue)]
-    [InlineData(64, long.MaxValue)]
-    [InlineData(80, 1L << 62)]
+    [InlineData(56, 1L << 52)]
+    [InlineData(80, long.MaxValue)]
+    [InlineData(88, long.MaxValue)]
+    [InlineData(96, 1L << 62)]
     public async Task Numbers_of_the_meta_page_that_add_up_only_by_overflowing_are_refused(int offset, long added)
     {
         using TemporaryDirectory directory = new();
@@ -252,7 +295,7 @@ public class CutOffTests
         byte[] bytes = await File.ReadAllBytesAsync(path);
         long number = BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(offset));
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(offset), unchecked(number + added));
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(112), XxHash3.HashToUInt64(bytes.AsSpan(0, 112)));
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(120), XxHash3.HashToUInt64(bytes.AsSpan(0, 120)));
         await File.WriteAllBytesAsync(path, bytes);
         await Assert.ThrowsAsync<CorruptStoreException>(async () => await KeyValueStore.OpenAsync(path));
     }
@@ -260,19 +303,17 @@ public class CutOffTests
     [Fact]
     public async Task A_check_of_a_file_with_more_pages_than_an_array_has_elements_reports_what_is_wrong()
     {
-        // 2^31 + 2 pages of 4 KiB, all but two of them holes, on a free list of which nothing is true.
+        // 2^31 + 2 pages of 4 KiB, nearly all of them holes: also the map pages.
         const long Pages = (1L << 31) + 2;
         using TemporaryDirectory directory = new();
         string path = directory.File();
         await CreateAsync(path, 1);
         using (FileStream file = new(path, FileMode.Open))
         {
-            byte[] meta = new byte[120];
+            byte[] meta = new byte[128];
             file.ReadExactly(meta);
-            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(24), Pages);
-            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(40), 2);
-            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(48), Pages - 2);
-            BinaryPrimitives.WriteUInt64LittleEndian(meta.AsSpan(112), XxHash3.HashToUInt64(meta.AsSpan(0, 112)));
+            BinaryPrimitives.WriteInt64LittleEndian(meta.AsSpan(56), Pages);
+            BinaryPrimitives.WriteUInt64LittleEndian(meta.AsSpan(120), XxHash3.HashToUInt64(meta.AsSpan(0, 120)));
             file.Position = 0;
             file.Write(meta);
             file.SetLength(Pages * 4096);
@@ -284,8 +325,9 @@ public class CutOffTests
         Assert.Equal(1, report.Entries);
         Assert.Equal(CheckReport.MaximumProblems, report.Problems.Count);
 
-        // Page 2 has no checksum, nothing leads to the pages after it, and the number of free pages is not right.
-        Assert.Equal(Pages - 3 + 2, report.ProblemCount);
+        // None but the first map page has a checksum, and the number of free pages is not known.
+        MapLayout layout = new(4096);
+        Assert.Equal(layout.GroupCount(Pages) - 1 + 1, report.ProblemCount);
     }
 
     [Theory]
@@ -320,7 +362,7 @@ public class CutOffTests
             await FillAsync(store, 10);
             await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
             await Assert.ThrowsAsync<MappingLockedException>(async () => await KeyValueStore.OpenAsync(path));
-            Assert.Equal(TestData.Value(3, 103), await store.GetAsync(TestData.Key(3)));
+            Assert.Equal(ValueOf(3), await store.GetAsync(TestData.Key(3)));
         }
 
         await using KeyValueStore again = await KeyValueStore.OpenAsync(cache, path);
@@ -387,7 +429,9 @@ public class CutOffTests
     {
         for (int i = 0; i < count; i++)
         {
-            await store.PutAsync(TestData.Key(i), TestData.Value(i, i % 40 == 39 ? 12_000 : 100 + i % 100));
+            await store.PutAsync(TestData.Key(i), ValueOf(i));
         }
     }
+
+    private static byte[] ValueOf(int i) => TestData.Value(i, i % 40 == 39 ? 12_000 : 100 + (i % 100));
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Hashing;
+using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
 using Xunit;
 
@@ -122,30 +123,30 @@ public class DamageTests
         if (number == 0)
         {
             // Any field but magic, version and page size; 64-bit fields mostly.
-            int offset = 16 + (4 * random.Next(24));
+            int offset = 16 + (4 * random.Next(26));
             WriteSomething(page[offset..], random);
-            BinaryPrimitives.WriteUInt64LittleEndian(page[112..], XxHash3.HashToUInt64(page[..112]));
+            BinaryPrimitives.WriteUInt64LittleEndian(page[120..], XxHash3.HashToUInt64(page[..120]));
             return;
         }
 
-        int cells = Math.Clamp((int)BinaryPrimitives.ReadUInt16LittleEndian(page[10..]), 1, 1000);
+        int cells = Math.Clamp((int)BinaryPrimitives.ReadUInt16LittleEndian(page[18..]), 1, 1000);
         switch (random.Next(6))
         {
             case 0:
-                WriteSomething(page[(8 + random.Next(32))..], random);
+                WriteSomething(page[(8 + random.Next(PageHeader.Size - 8))..], random);
                 break;
             case 1:
                 // A slot: where a cell is.
-                WriteSomething(page[(40 + (2 * random.Next(cells)))..], random);
+                WriteSomething(page[(PageHeader.Size + (2 * random.Next(cells)))..], random);
                 break;
             case 2:
                 // A cell: the lengths and the payload's numbers.
-                int cell = BinaryPrimitives.ReadUInt16LittleEndian(page[(40 + (2 * random.Next(cells)))..]);
+                int cell = BinaryPrimitives.ReadUInt16LittleEndian(page[(PageHeader.Size + (2 * random.Next(cells)))..]);
                 WriteSomething(page[Math.Clamp(cell + random.Next(60), 0, PageSize - 8)..], random);
                 break;
             case 3:
                 // Two slots lead to one cell.
-                page.Slice(40 + (2 * random.Next(cells)), 2).CopyTo(page[(40 + (2 * random.Next(cells)))..]);
+                page.Slice(PageHeader.Size + (2 * random.Next(cells)), 2).CopyTo(page[(PageHeader.Size + (2 * random.Next(cells)))..]);
                 break;
             case 4:
                 random.NextBytes(page[random.Next(8, PageSize)..]);

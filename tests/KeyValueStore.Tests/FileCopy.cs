@@ -12,6 +12,13 @@ internal static class FileCopy
         Xunit.Assert.Equal(0, process.ExitCode);
     }
 
+    /// <summary>Copies an open store, its file first: what the file has is in the log then.</summary>
+    public static void OfOpenStore(string from, string to)
+    {
+        OfOpenFile(from, to);
+        OfOpenFile(from + ".log", to + ".log");
+    }
+
     /// <summary>Writes 16 bytes of 0xFF at an offset, as a device that decays would.</summary>
     public static void DamageOpenFile(string path, long offset)
     {

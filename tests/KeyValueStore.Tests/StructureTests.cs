@@ -51,7 +51,7 @@ public class StructureTests
         Assert.Equal(1, empty.Height);
         Assert.Equal(1, empty.LeafPages);
         Assert.Equal(0, empty.BranchPages);
-        Assert.Equal(empty.PageCount - 2, empty.FreePages);
+        Assert.Equal(empty.PageCount - 3, empty.FreePages);
         await store.AssertSoundAsync();
     }
 
@@ -104,7 +104,7 @@ public class StructureTests
 
         Assert.Equal(pages, store.GetStatistics().PageCount);
         await store.AssertSoundAsync();
-        await store.FlushAsync();
+        await store.CloseAsync();
         Assert.Equal(pages * 4096, new FileInfo(path).Length);
     }
 
@@ -145,7 +145,7 @@ public class StructureTests
                 await store.FlushAsync();
             }
 
-            FileCopy.OfOpenFile(path, copy);
+            FileCopy.OfOpenStore(path, copy);
             stream.Resume();
             Assert.Equal(old.Length, await reader);
             Assert.Equal(old, stream.ToArray());
@@ -168,8 +168,8 @@ public class StructureTests
         for (int round = 0; round < 20_000; round++)
         {
             random.NextBytes(page);
-            page[8] = (byte)(round % 3);
-            page[9] = (byte)(round % 2);
+            page[16] = (byte)(round % 3);
+            page[17] = (byte)(round % 2);
             if (round % 4 != 0)
             {
                 PageHeader.SetCount(page, random.Next(100));

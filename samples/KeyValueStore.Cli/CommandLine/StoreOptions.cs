@@ -29,6 +29,9 @@ internal sealed class StoreOptions
         return new LimitedOption<int>("--page-size", Allowed, TryReadPageSize) { Description = $"Page size: {Allowed}.", HelpName = "SIZE" };
     }
 
+    /// <summary>What each change waits for.</summary>
+    public KeyValueDurability Durability { get; init; } = KeyValueDurability.Durable;
+
     /// <summary>The store's path.</summary>
     /// <exception cref="UsageException">It is none.</exception>
     public string PathOf(ParseResult parsed) => FilePath.Read(Store.Name, parsed.GetRequiredValue(Store));
@@ -52,8 +55,9 @@ internal sealed class StoreOptions
             ReadOnly = readOnly,
             CacheSize = CacheSize.For(parsed.GetValue(Cache), pageSize),
             PageSize = pageSize,
+            Durability = Durability,
         };
-        return KeyValueStore.OpenAsync(path, options, cancellationToken);
+        return StoreRecovery.OpenAsync(path, options, cancellationToken);
     }
 
     private static bool TryReadPageSize(string text, out int pageSize)

@@ -34,7 +34,7 @@ internal static class CloneCommand
             CacheSize = CacheSize.For(cacheSize, pageSize),
             PageSize = pageSize,
         };
-        await using KeyValueStore store = await KeyValueStore.OpenAsync(source, options, cancellationToken);
+        await using KeyValueStore store = await StoreRecovery.OpenAsync(source, options, cancellationToken);
         KeyValueStoreClone clone = await store.CloneAsync(destination, cancellationToken);
         await using KeyValueStore cloned = clone.Store;
         KeyValueStoreStatistics statistics = cloned.GetStatistics();

@@ -14,7 +14,8 @@ internal static class LoadCommand
             + "Exit code 1 when files were left out, because they cannot be read or are too large, or changed while they were read.");
         Argument<string> directory = new("DIR") { Description = "The directory." };
         command.Add(directory);
-        StoreOptions options = new(command);
+        // All of it is flushed at the end: a load that is cut off is begun again.
+        StoreOptions options = new(command) { Durability = KeyValueDurability.Written };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             parsed, options, FilePath.Read(directory.Name, parsed.GetRequiredValue(directory)), cancellationToken));
         return command;

@@ -31,6 +31,7 @@ internal static class StatsCommand
         Add("leaf pages", statistics.LeafPages);
         Add("branch pages", statistics.BranchPages);
         Add("overflow pages", statistics.OverflowPages);
+        Add("map pages", statistics.MapPages);
         Add("free pages", statistics.FreePages);
         Terminal.Output.Write(table);
         return ExitCode.Success;

@@ -61,6 +61,6 @@ internal sealed class CloneContents(KeyValueStore store, IReadOnlyList<LoadedFil
             left -= pages;
         }
 
-        await Store.FlushAsync(cancellationToken);
+        await Store.CheckpointAsync(cancellationToken);
     }
 }

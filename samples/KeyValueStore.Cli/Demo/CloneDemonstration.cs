@@ -139,7 +139,9 @@ internal sealed class CloneDemonstration(DemoOptions options, string storePath, 
 
             return 0;
         });
-        await store.FlushAsync(cancellationToken);
+
+        // The kernel is to find all of it in the file.
+        await store.CheckpointAsync(cancellationToken);
     }
 
     /// <returns>Whether the clones are reflinks.</returns>
@@ -199,7 +201,7 @@ internal sealed class CloneDemonstration(DemoOptions options, string storePath, 
         });
     }
 
-    private KeyValueStoreOptions StoreOptions(MappingMode mode) => new() { Mode = mode, SharingDomain = _domain };
+    private KeyValueStoreOptions StoreOptions(MappingMode mode) => new() { Mode = mode, SharingDomain = _domain, Durability = KeyValueDurability.Written };
 
     /// <summary>As many files, in their order, as leave room for a copy in each clone.</summary>
     private List<LoadedFile> Choose(long most)

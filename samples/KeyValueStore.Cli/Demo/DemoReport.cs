@@ -14,10 +14,10 @@ internal static class DemoReport
 
     public static void WriteStore(KeyValueStoreStatistics statistics)
     {
-        Table table = Terminal.CreateTable("the store", "entries", "height", "leaves", "branches", "overflow", "free", "page size", "file MB");
+        Table table = Terminal.CreateTable("the store", "entries", "height", "leaves", "branches", "overflow", "maps", "free", "page size", "file MB");
         table.AddRow(
             Number(statistics.Entries), Number(statistics.Height), Number(statistics.LeafPages), Number(statistics.BranchPages),
-            Number(statistics.OverflowPages), Number(statistics.FreePages), Number(statistics.PageSize),
+            Number(statistics.OverflowPages), Number(statistics.MapPages), Number(statistics.FreePages), Number(statistics.PageSize),
             Decimal(statistics.PageCount * (double)statistics.PageSize / Megabyte));
         Terminal.Output.Write(table);
     }

@@ -72,7 +72,7 @@ internal sealed class Demonstration(DemoOptions options)
         FileComparer comparer;
         await using PageCache cache = new(new PageCacheOptions { MemoryLimit = cacheSize, PageSize = pageSize });
         await using (KeyValueStore store = await KeyValueStore.OpenAsync(
-            cache, path, new KeyValueStoreOptions { Mode = MappingMode.CreateNew }, cancellationToken))
+            cache, path, new KeyValueStoreOptions { Mode = MappingMode.CreateNew, Durability = KeyValueDurability.Written }, cancellationToken))
         {
             loader = new FileLoader(store, tree);
             await RunPhaseAsync(cache, "load", tree.TotalBytes, report => LoadAsync(store, loader, report, cancellationToken));

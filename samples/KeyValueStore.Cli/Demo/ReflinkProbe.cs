@@ -6,6 +6,7 @@ internal static class ReflinkProbe
     /// <returns>Why they cannot, as a sentence; null if they can.</returns>
     public static async Task<string?> WhyNotAsync(string directory, CancellationToken cancellationToken)
     {
+        // Stores have a log beside them.
         string source = Path.Combine(directory, "probe");
         string clone = Path.Combine(directory, "probe.clone");
         KeyValueStoreOptions options = new() { Mode = MappingMode.CreateNew, CacheSize = KeyValueStoreOptions.LeastCacheSize(KeyValueStoreOptions.DefaultPageSize) };
@@ -18,8 +19,10 @@ internal static class ReflinkProbe
         }
         finally
         {
-            File.Delete(source);
-            File.Delete(clone);
+            foreach (string file in Directory.GetFiles(directory, "probe*"))
+            {
+                File.Delete(file);
+            }
         }
     }
 }

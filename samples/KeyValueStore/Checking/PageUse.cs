@@ -15,6 +15,6 @@ internal enum PageUse : byte
     /// <summary>Part of a value that a leaf refers to.</summary>
     Overflow,
 
-    /// <summary>On the free list, or on its way there.</summary>
-    Free,
+    /// <summary>The map of a group of pages.</summary>
+    Map,
 }

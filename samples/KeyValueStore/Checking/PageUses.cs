@@ -16,27 +16,4 @@ internal sealed class PageUses(long pageCount)
         get => _pieces[page >> PieceShift] is { } piece ? piece[page & PieceMask] : PageUse.None;
         set => (_pieces[page >> PieceShift] ??= new PageUse[1 << PieceShift])[page & PieceMask] = value;
     }
-
-    /// <summary>How many pages from a page on are not used for anything; 0 when that page is.</summary>
-    public long UnusedFrom(long page)
-    {
-        long end = page;
-        while (end < PageCount)
-        {
-            if (_pieces[end >> PieceShift] is null)
-            {
-                end = Math.Min((end | PieceMask) + 1, PageCount);
-            }
-            else if (this[end] == PageUse.None)
-            {
-                end++;
-            }
-            else
-            {
-                break;
-            }
-        }
-
-        return end - page;
-    }
 }

@@ -1,12 +1,13 @@
 using System.IO.Hashing;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
+using StorageCache.KeyValueStore.Logging;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Checking;
 
 /// <summary>One run of the check. The caller holds the writer lock.</summary>
-internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAllocator allocator, TreeCounts expected, IProgress<CheckProgress>? progress)
+internal sealed class StoreChecker(Mapping mapping, WriteAheadLog? log, PageLimits limits, PageAllocator allocator, TreeCounts expected, IProgress<CheckProgress>? progress)
 {
     private const int ProgressInterval = 256;
 
@@ -16,6 +17,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
     private readonly List<(long Page, OverflowReference Value)> _values = [];
     private readonly OverflowReadAhead _readAhead = new(mapping, limits);
     private readonly byte[] _page = new byte[limits.PageSize];
+    private readonly MapLayout _layout = new(limits.PageSize);
     private TreeCounts _found = new(expected.Height, 0, 0, 0, 0, 0, 0);
     private long _freePages;
     private long _problemCount;
@@ -43,8 +45,8 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
             Report(_previousLeaf, $"it is the last leaf, but says that page {_previousLeafNext} is next");
         }
 
-        await CheckFreeListAsync(cancellationToken).ConfigureAwait(false);
-        CheckUses();
+        await CheckMapsAsync(cancellationToken).ConfigureAwait(false);
+        await CheckLogAsync(cancellationToken).ConfigureAwait(false);
         CheckCounts();
         progress?.Report(new CheckProgress(_checked, _uses.PageCount));
         return new CheckReport(_uses.PageCount, _found.Entries, _problemCount, _problems);
@@ -246,11 +248,11 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
             _found = _found with { OverflowPages = _found.OverflowPages + 1 };
             from = page;
             page = PageHeader.Next(_page);
-        }
-
-        if (from != value.LastPage)
-        {
-            Report(leaf, $"the value at page {value.FirstPage} ends at page {from}, not {value.LastPage}");
+            if (value.IsRun && done < value.Length && page != from + 1)
+            {
+                Report(from, $"page {page} comes next, but the value at page {value.FirstPage} is one of neighbouring pages");
+                return;
+            }
         }
 
         if (hash.GetCurrentHashAsUInt64() != value.Hash)
@@ -259,52 +261,62 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         }
     }
 
-    /// <summary>KV-9: the free list, and the chains on their way to it.</summary>
-    private async ValueTask CheckFreeListAsync(CancellationToken cancellationToken)
+    /// <summary>KV-9 and KV-10: a page is in use by its map exactly if something leads to it; that no page has two uses was seen when they were claimed.</summary>
+    private async ValueTask CheckMapsAsync(CancellationToken cancellationToken)
     {
-        await CheckFreeChainAsync(allocator.FreeHead, allocator.FreePages, cancellationToken).ConfigureAwait(false);
-        foreach (OverflowReference chain in allocator.Detached)
+        for (int group = 0; group < _layout.GroupCount(_uses.PageCount); group++)
         {
-            await CheckFreeChainAsync(chain.FirstPage, limits.OverflowPages(chain.Length), cancellationToken).ConfigureAwait(false);
+            long first = _layout.FirstPageOf(group);
+            long map = _layout.MapPageOf(group);
+            if (!Claim(map, MetaPage.PageNumber, PageUse.Map) || !await LoadAsync(map, cancellationToken).ConfigureAwait(false))
+            {
+                continue;
+            }
+
+            if (!MapPage.IsMapOf(_page, first))
+            {
+                Report(map, $"it is not the map of the pages from {first} on");
+                continue;
+            }
+
+            CheckMap(first);
         }
     }
 
-    private async ValueTask CheckFreeChainAsync(long page, long count, CancellationToken cancellationToken)
+    private void CheckMap(long first)
     {
-        long from = MetaPage.PageNumber;
-        for (long i = 0; i < count; i++)
+        for (int i = 0; i < _layout.GroupPages; i++)
         {
-            if (!Claim(page, from, PageUse.Free) || !await LoadAsync(page, cancellationToken).ConfigureAwait(false))
+            long page = first + i;
+            bool isUsed = MapPage.IsUsed(_page, i);
+            if (page >= _uses.PageCount)
             {
-                return;
+                if (isUsed)
+                {
+                    Report(page, "it is in use by its map, but lies behind the end of the file");
+                }
             }
-
-            if (PageHeader.Kind(_page) is not (PageKind.Free or PageKind.Overflow))
+            else if (isUsed && _uses[page] == PageUse.None)
             {
-                Report(page, "it is on the free list, but is no free page");
-                return;
+                Report(page, "nothing leads to it, but it is in use by its map");
             }
-
-            _freePages++;
-            from = page;
-            page = PageHeader.Next(_page);
+            else if (!isUsed && _uses[page] != PageUse.None)
+            {
+                Report(page, $"it is free by its map, but is used as {_uses[page]}");
+            }
+            else if (!isUsed)
+            {
+                _freePages++;
+            }
         }
     }
 
-    /// <summary>KV-10: every page has exactly one use; that none has two was seen when they were claimed.</summary>
-    private void CheckUses()
+    /// <summary>KV-15: what would be done again after a crash is there.</summary>
+    private async ValueTask CheckLogAsync(CancellationToken cancellationToken)
     {
-        long page = 0;
-        while (page < _uses.PageCount)
+        if (log is not null && (await log.VerifyAsync(progress: null, cancellationToken).ConfigureAwait(false)).Problem is { } problem)
         {
-            long end = page + _uses.UnusedFrom(page);
-            for (; page < end && _problems.Count < CheckReport.MaximumProblems; page++)
-            {
-                Report(page, "nothing leads to it: it is neither tree, overflow nor free");
-            }
-
-            _problemCount += end - page;
-            page = end + 1;
+            Report(MetaPage.PageNumber, problem.Message.TrimEnd('.'));
         }
     }
 
@@ -316,7 +328,7 @@ internal sealed class StoreChecker(Mapping mapping, PageLimits limits, PageAlloc
         Compare("leaf pages", expected.LeafPages, _found.LeafPages);
         Compare("branch pages", expected.BranchPages, _found.BranchPages);
         Compare("overflow pages", expected.OverflowPages, _found.OverflowPages);
-        Compare("free pages", allocator.FreePages + allocator.DetachedPages, _freePages);
+        Compare("free pages", allocator.FreePages, _freePages);
     }
 
     private void Compare(string what, long counted, long found)

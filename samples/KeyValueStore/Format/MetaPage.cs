@@ -3,9 +3,9 @@ using System.IO.Hashing;
 
 namespace StorageCache.KeyValueStore.Format;
 
-/// <summary>The contents of page 0.</summary>
+/// <summary>The contents of page 0: where redo begins, and what the store held there. Written by checkpoints only.</summary>
 /// <remarks>
-/// Everything is in the first 120 bytes, less than any device's sector, so that the page is written whole or not at all and
+/// Everything is in the first 128 bytes, less than any device's sector, so that the page is written whole or not at all and
 /// can be read by a cache of any page size. All numbers are little-endian.
 /// <code>
 /// offset  bytes
@@ -13,19 +13,12 @@ namespace StorageCache.KeyValueStore.Format;
 ///      8      4  format version
 ///     12      4  page size (bytes)
 ///     16      4  state: 1 = clean, 2 = in flux
-///     20      4  height of the tree (levels, 1 = the root is a leaf)
-///     24      8  page count, page 0 included
-///     32      8  root page
-///     40      8  first page of the free list, 0 = none
-///     48      8  free pages
-///     56      8  entries
-///     64      8  leaf pages
-///     72      8  branch pages
-///     80      8  overflow pages
-///     88      8  bytes of all keys
-///     96      8  bytes of all values
-///    104      8  flush sequence number
-///    112      8  XXH3 (64 bit, seed 0) of bytes 0 to 111
+///     20      4  0
+///     24     16  identity of the store's log
+///     40      8  redo point: the LSN at which redo begins
+///     48      8  number of the checkpoint
+///     56     64  contents at the redo point (<see cref="StoreContents"/>)
+///    120      8  XXH3 (64 bit, seed 0) of bytes 0 to 119
 /// </code>
 /// </remarks>
 internal sealed record MetaPage
@@ -37,12 +30,12 @@ internal sealed record MetaPage
     public const long RootPage = 1;
 
     /// <summary>The format this code reads and writes.</summary>
-    public const uint CurrentVersion = 2;
+    public const uint CurrentVersion = 3;
 
     /// <summary>Bytes of the encoded form.</summary>
-    public const int Size = 120;
+    public const int Size = 128;
 
-    private const int ChecksumOffset = 112;
+    private const int ChecksumOffset = 120;
 
     public static ReadOnlySpan<byte> Magic => "SCKVTREE"u8;
 
@@ -50,15 +43,16 @@ internal sealed record MetaPage
 
     public required StoreState State { get; init; }
 
-    public required long PageCount { get; init; }
+    /// <summary>Tells the log that belongs to this file from every other one.</summary>
+    public required Guid LogIdentity { get; init; }
 
-    public required long FreeHead { get; init; }
+    /// <summary>Every change with a lower LSN is in the pages on the device.</summary>
+    public required ulong RedoPoint { get; init; }
 
-    public required long FreePages { get; init; }
+    /// <summary>How many checkpoints there were.</summary>
+    public required ulong Checkpoint { get; init; }
 
-    public required TreeCounts Counts { get; init; }
-
-    public required ulong FlushSequence { get; init; }
+    public required StoreContents Contents { get; init; }
 
     /// <summary>Reads the page size out of the start of a file. False when it is no store or says no possible page size.</summary>
     public static bool TryReadPageSize(ReadOnlySpan<byte> start, out int pageSize)
@@ -81,11 +75,9 @@ internal sealed record MetaPage
     /// <param name="page">Bytes of page 0, at least <see cref="Size"/>.</param>
     /// <param name="path">File, for messages.</param>
     /// <param name="pageSize">Page size of the cache, in bytes.</param>
-    /// <param name="fileLength">Length of the file, in bytes.</param>
     /// <exception cref="StoreFormatException">Not a store, another version, or another page size.</exception>
-    /// <exception cref="StoreNotCleanException">The store was cut off between two flushes.</exception>
-    /// <exception cref="CorruptStoreException">The checksum is wrong, the file is too short or too long, or the counts contradict each other.</exception>
-    public static MetaPage Read(ReadOnlySpan<byte> page, string path, int pageSize, long fileLength)
+    /// <exception cref="CorruptStoreException">The checksum is wrong, or the counts contradict each other.</exception>
+    public static MetaPage Read(ReadOnlySpan<byte> page, string path, int pageSize)
     {
         if (!page.StartsWith(Magic))
         {
@@ -111,30 +103,25 @@ internal sealed record MetaPage
         }
 
         StoreState state = (StoreState)BinaryPrimitives.ReadUInt32LittleEndian(page[16..]);
-        if (state == StoreState.InFlux)
+        if (!Enum.IsDefined(state))
         {
-            throw new StoreNotCleanException(path);
+            throw new CorruptStoreException(path, PageNumber, $"the state is {(uint)state}, not 1 (clean) or 2 (in flux)");
         }
 
-        MetaPage meta = new()
+        if (!StoreContents.TryRead(page[56..], out StoreContents contents))
+        {
+            throw new CorruptStoreException(path, PageNumber, "the meta page's counts contradict each other");
+        }
+
+        return new MetaPage
         {
             PageSize = storedPageSize,
             State = state,
-            PageCount = BinaryPrimitives.ReadInt64LittleEndian(page[24..]),
-            FreeHead = BinaryPrimitives.ReadInt64LittleEndian(page[40..]),
-            FreePages = BinaryPrimitives.ReadInt64LittleEndian(page[48..]),
-            Counts = new TreeCounts(
-                Height: BinaryPrimitives.ReadInt32LittleEndian(page[20..]),
-                Entries: BinaryPrimitives.ReadInt64LittleEndian(page[56..]),
-                LeafPages: BinaryPrimitives.ReadInt64LittleEndian(page[64..]),
-                BranchPages: BinaryPrimitives.ReadInt64LittleEndian(page[72..]),
-                OverflowPages: BinaryPrimitives.ReadInt64LittleEndian(page[80..]),
-                KeyBytes: BinaryPrimitives.ReadInt64LittleEndian(page[88..]),
-                ValueBytes: BinaryPrimitives.ReadInt64LittleEndian(page[96..])),
-            FlushSequence = BinaryPrimitives.ReadUInt64LittleEndian(page[104..]),
+            LogIdentity = new Guid(page.Slice(24, 16)),
+            RedoPoint = BinaryPrimitives.ReadUInt64LittleEndian(page[40..]),
+            Checkpoint = BinaryPrimitives.ReadUInt64LittleEndian(page[48..]),
+            Contents = contents,
         };
-        meta.Verify(path, BinaryPrimitives.ReadInt64LittleEndian(page[32..]), fileLength);
-        return meta;
     }
 
     /// <summary>Writes the encoded form; the rest of the page is cleared.</summary>
@@ -145,48 +132,10 @@ internal sealed record MetaPage
         BinaryPrimitives.WriteUInt32LittleEndian(page[8..], CurrentVersion);
         BinaryPrimitives.WriteInt32LittleEndian(page[12..], PageSize);
         BinaryPrimitives.WriteUInt32LittleEndian(page[16..], (uint)State);
-        BinaryPrimitives.WriteInt32LittleEndian(page[20..], Counts.Height);
-        BinaryPrimitives.WriteInt64LittleEndian(page[24..], PageCount);
-        BinaryPrimitives.WriteInt64LittleEndian(page[32..], RootPage);
-        BinaryPrimitives.WriteInt64LittleEndian(page[40..], FreeHead);
-        BinaryPrimitives.WriteInt64LittleEndian(page[48..], FreePages);
-        BinaryPrimitives.WriteInt64LittleEndian(page[56..], Counts.Entries);
-        BinaryPrimitives.WriteInt64LittleEndian(page[64..], Counts.LeafPages);
-        BinaryPrimitives.WriteInt64LittleEndian(page[72..], Counts.BranchPages);
-        BinaryPrimitives.WriteInt64LittleEndian(page[80..], Counts.OverflowPages);
-        BinaryPrimitives.WriteInt64LittleEndian(page[88..], Counts.KeyBytes);
-        BinaryPrimitives.WriteInt64LittleEndian(page[96..], Counts.ValueBytes);
-        BinaryPrimitives.WriteUInt64LittleEndian(page[104..], FlushSequence);
+        LogIdentity.TryWriteBytes(page[24..]);
+        BinaryPrimitives.WriteUInt64LittleEndian(page[40..], RedoPoint);
+        BinaryPrimitives.WriteUInt64LittleEndian(page[48..], Checkpoint);
+        Contents.Write(page[56..]);
         BinaryPrimitives.WriteUInt64LittleEndian(page[ChecksumOffset..], XxHash3.HashToUInt64(page[..ChecksumOffset]));
-    }
-
-    private void Verify(string path, long root, long fileLength)
-    {
-        if (State != StoreState.Clean)
-        {
-            throw new CorruptStoreException(path, PageNumber, $"the state is {(uint)State}, not 1 (clean) or 2 (in flux)");
-        }
-
-        if (root != RootPage)
-        {
-            throw new CorruptStoreException(path, PageNumber, $"the root is page {root}, not {RootPage}");
-        }
-
-        if (PageCount < 2 || fileLength % PageSize != 0 || fileLength / PageSize != PageCount)
-        {
-            throw new CorruptStoreException(
-                path, PageNumber, $"the file has {fileLength} bytes, the meta page says {PageCount} pages of {PageSize} bytes: it was cut off or added to");
-        }
-
-        // Each is at most the number of pages before they are added, so that no sum can overflow.
-        bool consistent = Counts.Height is >= 1 and <= 64
-            && Counts is { LeafPages: >= 1, BranchPages: >= 0, OverflowPages: >= 0, Entries: >= 0, KeyBytes: >= 0, ValueBytes: >= 0 }
-            && FreePages >= 0 && FreeHead >= 0 && FreeHead < PageCount && FreeHead != RootPage && (FreeHead == 0) == (FreePages == 0)
-            && Math.Max(Math.Max(Counts.LeafPages, Counts.BranchPages), Math.Max(Counts.OverflowPages, FreePages)) < PageCount
-            && 1 + Counts.LeafPages + Counts.BranchPages + Counts.OverflowPages + FreePages == PageCount;
-        if (!consistent)
-        {
-            throw new CorruptStoreException(path, PageNumber, "the meta page's counts contradict each other");
-        }
     }
 }

@@ -4,34 +4,44 @@ using StorageCache.KeyValueStore.Integrity;
 namespace StorageCache.KeyValueStore.Format;
 
 /// <summary>
-/// The 40 bytes at the start of every page but the meta page. All numbers are little-endian.
+/// The 48 bytes at the start of every page but the meta page. All numbers are little-endian.
 /// </summary>
 /// <remarks>
 /// <code>
-/// offset  bytes  tree page                    overflow page             free page
+/// offset  bytes  tree page                    overflow page             map page
 ///      0      8  checksum of the rest (KV-13) the same                  the same
-///      8      1  kind                         kind                      kind (Free, or Overflow: KV-9)
-///      9      1  level, 0 = leaf              0                         -
-///     10      2  cell count                   0                         -
-///     12      4  heap start (byte offset)     payload length (bytes)    -
-///     16      8  next leaf, 0 = none          next page, 0 = last       next free page, 0 = last
-///     24      8  previous leaf, 0 = none      first page of the value   -
-///     32      4  dead bytes in the heap       index in the value        -
-///     36      4  0                            0                         -
+///      8      8  LSN of its last change       the same                  the same
+///     16      1  kind                         kind                      kind
+///     17      1  level, 0 = leaf              0                         0
+///     18      2  cell count                   0                         0
+///     20      4  heap start (byte offset)     payload length (bytes)    0
+///     24      8  next leaf, 0 = none          next page, 0 = last       0
+///     32      8  previous leaf, 0 = none      first page of the value   first page it maps
+///     40      4  dead bytes in the heap       index in the value        0
+///     44      4  0                            0                         0
 /// </code>
+/// What a free page holds means nothing (KV-9).
 /// </remarks>
 internal static class PageHeader
 {
     /// <summary>Bytes taken by the header.</summary>
-    public const int Size = 40;
+    public const int Size = 48;
 
-    private const int KindOffset = PageChecksum.Size;
-    private const int LevelOffset = 9;
-    private const int CountOffset = 10;
-    private const int LengthOffset = 12;
-    private const int NextOffset = 16;
-    private const int BackOffset = 24;
-    private const int IndexOffset = 32;
+    /// <summary>Where what a log record says of a page begins: the checksum and the LSN before it follow from the record.</summary>
+    public const int LoggedOffset = LsnOffset + sizeof(ulong);
+
+    private const int LsnOffset = PageChecksum.Size;
+
+    private const int KindOffset = 16;
+    private const int LevelOffset = 17;
+    private const int CountOffset = 18;
+    private const int LengthOffset = 20;
+    private const int NextOffset = 24;
+    private const int BackOffset = 32;
+    private const int IndexOffset = 40;
+
+    /// <summary>LSN of the commit, or of the piece of a value, that wrote the page last; 0 for one that was never logged.</summary>
+    public static ulong Lsn(ReadOnlySpan<byte> page) => BinaryPrimitives.ReadUInt64LittleEndian(page[LsnOffset..]);
 
     public static PageKind Kind(ReadOnlySpan<byte> page) => (PageKind)page[KindOffset];
 
@@ -56,6 +66,8 @@ internal static class PageHeader
     /// <summary>Whether a page is the piece of a value that it should be.</summary>
     public static bool IsPiece(ReadOnlySpan<byte> page, long firstPage, int index, int length) =>
         Kind(page) == PageKind.Overflow && FirstPage(page) == firstPage && ChainIndex(page) == index && PayloadLength(page) == length;
+
+    public static void SetLsn(Span<byte> page, ulong lsn) => BinaryPrimitives.WriteUInt64LittleEndian(page[LsnOffset..], lsn);
 
     public static void SetCount(Span<byte> page, int count) => BinaryPrimitives.WriteUInt16LittleEndian(page[CountOffset..], checked((ushort)count));
 
@@ -89,11 +101,11 @@ internal static class PageHeader
         SetDeadBytes(page, index);
     }
 
-    /// <summary>Writes the header of a page on the free list.</summary>
-    public static void InitializeFree(Span<byte> page, long next)
+    /// <summary>Writes the header of a map page.</summary>
+    public static void InitializeMap(Span<byte> page, long firstMapped)
     {
         page[..Size].Clear();
-        page[KindOffset] = (byte)PageKind.Free;
-        SetNext(page, next);
+        page[KindOffset] = (byte)PageKind.Map;
+        SetPrevious(page, firstMapped);
     }
 }

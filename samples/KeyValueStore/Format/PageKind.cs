@@ -15,6 +15,6 @@ internal enum PageKind : byte
     /// <summary>A piece of a large value.</summary>
     Overflow = 3,
 
-    /// <summary>A former tree page, on the free list.</summary>
-    Free = 4,
+    /// <summary>Says which pages are in use.</summary>
+    Map = 4,
 }

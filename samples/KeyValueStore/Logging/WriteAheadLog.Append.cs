@@ -27,6 +27,9 @@ internal sealed partial class WriteAheadLog
     /// <summary>0: open for reading; 1: <see cref="BeginAsync"/> is under way; 2: begun.</summary>
     private int _stage;
 
+    /// <summary>Whether <see cref="BeginAsync"/> has succeeded, so that records can be appended.</summary>
+    public bool HasBegun => Volatile.Read(ref _stage) == 2;
+
     /// <summary>
     /// Begins a group: makes sure of room, in memory and on the device, for records of so many bytes altogether, so that appending them cannot fail.
     /// Publishes the group before, if that was not done.

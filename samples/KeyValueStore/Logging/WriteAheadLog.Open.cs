@@ -111,7 +111,7 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    /// <summary>Walks through everything from the redo point to what is written, and reports what is wrong.</summary>
+    /// <summary>Walks through everything from the redo point to what is durable, and reports what is wrong.</summary>
     /// <param name="progress">Told the bytes walked through, now and then; null for nobody.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <remarks>Can run beside everything else. What is recycled meanwhile is left out.</remarks>
@@ -119,7 +119,7 @@ internal sealed partial class WriteAheadLog
     public async Task<LogVerification> VerifyAsync(IProgress<long>? progress = null, CancellationToken cancellationToken = default)
     {
         const long Step = 1 << 20;
-        ulong limit = WrittenLsn;
+        ulong limit = DurableLsn;
         long records = 0;
         long told = 0;
         while (true)

@@ -71,7 +71,7 @@ internal sealed partial class WriteAheadLog
     {
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_ended, this);
+            ThrowIfEnded();
             if (_device.IsReadOnly || _stage != 0)
             {
                 throw new InvalidOperationException(_device.IsReadOnly ? $"The log '{Name}' cannot be begun: its device is read-only." : $"The log '{Name}' has been begun.");

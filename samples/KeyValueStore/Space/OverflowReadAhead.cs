@@ -23,7 +23,7 @@ internal sealed class OverflowReadAhead(Mapping mapping, PageLimits limits)
         }
 
         long pages = limits.OverflowPages(value.Length);
-        if (pages == 1 || value.LastPage - value.FirstPage + 1 != pages || page != value.FirstPage + index || value.LastPage >= mapping.PageCount)
+        if (pages == 1 || !value.IsRun || page != value.FirstPage + index || value.FirstPage + pages > mapping.PageCount)
         {
             return;
         }

@@ -1,21 +1,37 @@
+using System.Diagnostics;
+using System.Numerics;
 using StorageCache.KeyValueStore.Format;
-using StorageCache.KeyValueStore.Integrity;
 
 namespace StorageCache.KeyValueStore.Space;
 
-/// <summary>Hands out pages: from the free list, else from the end of the file.</summary>
+/// <summary>Knows in memory which pages are to be had: those that are free on the device, and those behind the end of the file.</summary>
 /// <remarks>
-/// <para>The free list is a chain of pages linked by their <c>next</c> field, last freed first used.</para>
 /// <para>
-/// A value's chain of overflow pages has the same links, so it goes on the free list in one step, by pointing its last page at the old
-/// head (KV-9). Until then it waits among the <em>detached</em> chains: for its readers to finish, and for somebody to need pages.
+/// A page that is taken is spoken for in memory only; the commit that makes use of it sets its bit in the map (KV-9). A page that a commit frees is not
+/// taken before that commit is durable: until then a crash may bring back what leads to it, and its bytes have to be there. Nor is it while
+/// somebody reads the value that it carries (KV-8).
 /// </para>
-/// <para>Only the holder of the writer lock may call this; <see cref="PageCount"/> may be read by anybody.</para>
+/// <para>Only the holder of the writer lock may call this; the numbers may be read by anybody.</para>
 /// </remarks>
-internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveReads activeReads, PageVerifier verifier)
+internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
 {
-    private readonly List<OverflowReference> _detached = [];
+    private const int WordShift = 6;
+    private const int WordMask = (1 << WordShift) - 1;
+
+    private readonly MapLayout _layout = new(limits.PageSize);
+
+    /// <summary>A bit per page and an array per group: set for a page that is not to be had.</summary>
+    private readonly List<ulong[]> _taken = [];
+
+    private readonly List<FreedPages> _freed = [];
     private long _pageCount;
+    private long _usedPages;
+
+    /// <summary>Pages below the end of the file that are to be had.</summary>
+    private long _idlePages;
+
+    /// <summary>Where the search for a page goes on.</summary>
+    private long _cursor;
 
     /// <summary>Pages of the file, page 0 included. It never shrinks.</summary>
     public long PageCount
@@ -24,163 +40,259 @@ internal sealed class PageAllocator(Mapping mapping, PageLimits limits, ActiveRe
         private set => Volatile.Write(ref _pageCount, value);
     }
 
-    /// <summary>First page of the free list; 0 when it is empty.</summary>
-    public long FreeHead { get; private set; }
+    /// <summary>Pages of the file that are not in use as of the last commit.</summary>
+    public long FreePages => PageCount - Volatile.Read(ref _usedPages);
 
-    /// <summary>Pages on the free list.</summary>
-    public long FreePages { get; private set; }
+    /// <summary>Map pages of the file.</summary>
+    public int MapPages => _layout.GroupCount(PageCount);
 
-    /// <summary>Pages of the detached chains.</summary>
-    public long DetachedPages { get; private set; }
-
-    /// <summary>Chains that nothing refers to any more and that are not on the free list yet.</summary>
-    public IReadOnlyList<OverflowReference> Detached => _detached;
-
-    /// <summary>Takes over what the meta page says.</summary>
-    public void Restore(long pageCount, long freeHead, long freePages)
+    /// <summary>Begins anew with a file of so many pages, all of them in use until <see cref="RestoreGroup"/> has said otherwise.</summary>
+    public void Restore(long pageCount)
     {
+        _taken.Clear();
+        _freed.Clear();
+        _cursor = 0;
+        _idlePages = 0;
+        _usedPages = pageCount;
         PageCount = pageCount;
-        FreeHead = freeHead;
-        FreePages = freePages;
-    }
-
-    /// <summary>Leases a page for a new use; its bytes are zero. On an exception nothing has changed.</summary>
-    /// <param name="isHeld">Says which pages the caller holds: a free list that leads to one of them would have it wait for itself.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask<PageWriteLease> AllocateAsync(Predicate<long> isHeld, CancellationToken cancellationToken)
-    {
-        if (FreeHead == 0 && _detached.Count > 0)
+        for (int group = 0; group < _layout.GroupCount(pageCount); group++)
         {
-            await ReclaimAsync(isHeld, cancellationToken).ConfigureAwait(false);
-        }
-
-        if (FreeHead == 0)
-        {
-            PageWriteLease added = await mapping.WriteNewAsync(PageCount, cancellationToken).ConfigureAwait(false);
-            PageCount++;
-            return added;
-        }
-
-        if (isHeld(FreeHead))
-        {
-            throw new CorruptStoreException(mapping.Path, FreeHead, "it is in use, and on the free list");
-        }
-
-        PageWriteLease lease = await mapping.WriteAsync(FreeHead, cancellationToken).ConfigureAwait(false);
-        try
-        {
-            TakeFree(ref lease);
-            return lease;
-        }
-        catch
-        {
-            lease.Dispose();
-            throw;
+            ulong[] words = NewGroup();
+            Array.Fill(words, ulong.MaxValue);
+            _taken.Add(words);
         }
     }
 
-    /// <summary>Puts a page on the free list. It cannot fail, so that a change that has begun can be completed or taken back.</summary>
-    /// <param name="lease">The page, held exclusively; it stays held.</param>
-    public void Free(ref PageWriteLease lease)
+    /// <summary>Takes over a map page. False if its bits cannot be right: pages that every store has are free, or there are some behind the end.</summary>
+    /// <param name="group">The group.</param>
+    /// <param name="map">The map page.</param>
+    public bool RestoreGroup(int group, ReadOnlySpan<byte> map)
     {
-        PageHeader.InitializeFree(lease.Span, FreeHead);
-        lease.Seal();
-        FreeHead = lease.Page;
-        FreePages++;
-    }
-
-    /// <summary>Takes over a chain that nothing refers to any more.</summary>
-    public void Detach(in OverflowReference chain)
-    {
-        _detached.Add(chain);
-        DetachedPages += limits.OverflowPages(chain.Length);
-    }
-
-    /// <summary>Puts the detached chains that nobody reads on the free list.</summary>
-    /// <param name="isHeld">Says which pages the caller holds.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public async ValueTask ReclaimAsync(Predicate<long> isHeld, CancellationToken cancellationToken)
-    {
-        for (int i = _detached.Count - 1; i >= 0; i--)
+        long first = _layout.FirstPageOf(group);
+        int pages = (int)Math.Min(_layout.GroupPages, PageCount - first);
+        ulong[] words = _taken[group];
+        long used = 0;
+        for (int i = 0; i < words.Length; i++)
         {
-            OverflowReference chain = _detached[i];
-            if (activeReads.IsActive(chain.FirstPage))
+            words[i] = MapPage.Word(map, i);
+            used += BitOperations.PopCount(words[i]);
+        }
+
+        bool isRight = Contains(_layout.MapPageOf(group)) && (group > 0 || (Contains(MetaPage.PageNumber) && Contains(MetaPage.RootPage)));
+        for (int i = pages; i < _layout.GroupPages && isRight; i++)
+        {
+            isRight = !Contains(first + i);
+        }
+
+        _idlePages += pages - used;
+        _usedPages -= pages - used;
+        return isRight;
+    }
+
+    /// <summary>Whether a page is one that the store uses and that others may lead to.</summary>
+    public bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount && !_layout.IsMapPage(page);
+
+    /// <summary>Takes a page, which nothing leads to.</summary>
+    /// <param name="near">The page that would be best, if it is to be had; 0 for any.</param>
+    public long Take(long near)
+    {
+        long page = near > 0 && near < PageCount && !Contains(near) ? near : FindIdle();
+        if (page < 0)
+        {
+            page = Grow();
+        }
+
+        SetTaken(page);
+        _cursor = page + 1;
+        return page;
+    }
+
+    /// <summary>Takes neighbouring pages.</summary>
+    /// <param name="pages">How many, 1 or more; fewer than a group has.</param>
+    /// <returns>The first of them.</returns>
+    public long TakeRun(int pages)
+    {
+        Debug.Assert(pages < _layout.GroupPages);
+        long first = _idlePages >= pages ? FindIdleRun(pages) : -1;
+        if (first < 0)
+        {
+            first = GrowRun(pages);
+        }
+
+        for (int i = 0; i < pages; i++)
+        {
+            SetTaken(first + i);
+        }
+
+        _cursor = first + pages;
+        return first;
+    }
+
+    /// <summary>Gives back pages that were taken and that no commit has made use of.</summary>
+    public void Return(PageRun run)
+    {
+        for (int i = 0; i < run.Count; i++)
+        {
+            ClearTaken(run.First + i);
+        }
+    }
+
+    /// <summary>Counts what a commit makes use of, and takes over what it frees.</summary>
+    /// <param name="added">Pages that it has taken into use.</param>
+    /// <param name="freed">What it frees.</param>
+    public void Commit(long added, IReadOnlyList<FreedPages> freed)
+    {
+        long used = _usedPages + added;
+        foreach (FreedPages pages in freed)
+        {
+            _freed.Add(pages);
+            foreach (PageRun run in pages.Runs)
+            {
+                used -= run.Count;
+            }
+        }
+
+        Volatile.Write(ref _usedPages, used);
+    }
+
+    /// <summary>Lets go of the freed pages that may be used again.</summary>
+    /// <param name="durableLsn">Up to where the log is durable.</param>
+    public void Reclaim(ulong durableLsn)
+    {
+        for (int i = _freed.Count - 1; i >= 0; i--)
+        {
+            FreedPages freed = _freed[i];
+            if (freed.Lsn > durableLsn || (freed.Value != 0 && activeReads.IsActive(freed.Value)))
             {
                 continue;
             }
 
-            if (isHeld(chain.LastPage))
+            foreach (PageRun run in freed.Runs)
             {
-                throw NotTheLastPage(chain);
+                Return(run);
             }
 
-            await LinkLastPageAsync(chain, FreeHead, cancellationToken).ConfigureAwait(false);
-            long pages = limits.OverflowPages(chain.Length);
-            FreeHead = chain.FirstPage;
-            FreePages += pages;
-            DetachedPages -= pages;
-            _detached.RemoveAt(i);
+            _freed[i] = _freed[^1];
+            _freed.RemoveAt(_freed.Count - 1);
         }
     }
 
-    /// <summary>Links the chains that are still read in front of the free list, as a reader of the file after the flush shall see it.</summary>
-    /// <remarks>
-    /// The free list in memory stays without them. Readers do not look at the link of a value's last page, so writing it disturbs nobody.
-    /// </remarks>
-    /// <returns>The head of that longer list.</returns>
-    public async ValueTask<long> LinkDetachedAsync(CancellationToken cancellationToken)
-    {
-        long head = FreeHead;
-        foreach (OverflowReference chain in _detached)
-        {
-            await LinkLastPageAsync(chain, head, cancellationToken).ConfigureAwait(false);
-            head = chain.FirstPage;
-        }
+    private ulong[] NewGroup() => new ulong[_layout.GroupPages >> WordShift];
 
-        return head;
+    private bool Contains(long page) => (_taken[_layout.GroupOf(page)][WordOf(page)] & BitOf(page)) != 0;
+
+    private int WordOf(long page) => (int)(page % _layout.GroupPages) >> WordShift;
+
+    // A group has a multiple of 64 pages.
+    private static ulong BitOf(long page) => 1UL << (int)(page & WordMask);
+
+    private void SetTaken(long page)
+    {
+        Debug.Assert(!Contains(page), "a page is taken once");
+        _taken[_layout.GroupOf(page)][WordOf(page)] |= BitOf(page);
+        _idlePages--;
     }
 
-    private async ValueTask LinkLastPageAsync(OverflowReference chain, long next, CancellationToken cancellationToken)
+    private void ClearTaken(long page)
     {
-        PageWriteLease lease = await mapping.WriteAsync(chain.LastPage, cancellationToken).ConfigureAwait(false);
-        try
+        Debug.Assert(Contains(page), "a page is given back once");
+        _taken[_layout.GroupOf(page)][WordOf(page)] &= ~BitOf(page);
+        _idlePages++;
+    }
+
+    /// <summary>Makes the file one page longer, and a group if it begins there. Returns a page that is to be had.</summary>
+    private long Grow()
+    {
+        while (true)
         {
-            verifier.Verify(ref lease);
-            Span<byte> page = lease.Span;
-            if (PageHeader.Kind(page) != PageKind.Overflow || PageHeader.FirstPage(page) != chain.FirstPage)
+            long page = PageCount;
+            if (_layout.GroupOf(page) == _taken.Count)
             {
-                throw NotTheLastPage(chain);
+                _taken.Add(NewGroup());
             }
 
-            PageHeader.SetNext(page, next);
-            lease.Seal();
-        }
-        finally
-        {
-            lease.Dispose();
+            PageCount = page + 1;
+            _idlePages++;
+            if (!_layout.IsMapPage(page))
+            {
+                return page;
+            }
+
+            SetTaken(page);
         }
     }
 
-    /// <summary>Takes the first page of the free list off it.</summary>
-    private void TakeFree(ref PageWriteLease lease)
+    private long GrowRun(int pages)
     {
-        verifier.Verify(ref lease);
-        Span<byte> page = lease.Span;
-        long next = PageHeader.Next(page);
-        bool last = FreePages == 1;
-        if (PageHeader.Kind(page) is not (PageKind.Free or PageKind.Overflow) || (!last && !IsUsable(next)))
+        // Idle pages at the end are the beginning of the run, unless the group ends too soon.
+        long first = PageCount;
+        while (first > 0 && _layout.GroupOf(first - 1) == _layout.GroupOf(PageCount - 1) && PageCount - first < pages && !Contains(first - 1))
         {
-            throw new CorruptStoreException(mapping.Path, FreeHead, "the free list leads to a page that is not free");
+            first--;
         }
 
-        page.Clear();
-        FreeHead = last ? 0 : next;
-        FreePages--;
+        if (_layout.GroupOf(first) != _layout.GroupOf(first + pages - 1) || _layout.IsMapPage(first))
+        {
+            // The map page of the next group would be among them: they begin behind it.
+            int group = _layout.GroupOf(first + pages - 1);
+            first = _layout.MapPageOf(group) + 1;
+        }
+
+        while (PageCount < first + pages)
+        {
+            Grow();
+        }
+
+        return first;
     }
 
-    private CorruptStoreException NotTheLastPage(in OverflowReference chain) =>
-        new(mapping.Path, chain.LastPage, $"it is not the last page of the value that begins at page {chain.FirstPage}");
+    private long FindIdle()
+    {
+        if (_idlePages == 0)
+        {
+            return -1;
+        }
 
-    /// <summary>Whether a page is one that the store uses and that others may lead to.</summary>
-    public bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount;
+        long found = FindIdle(_cursor, PageCount);
+        return found >= 0 ? found : FindIdle(0, Math.Min(_cursor, PageCount));
+    }
+
+    /// <summary>The first page to be had from one on; -1 if there is none before the end.</summary>
+    private long FindIdle(long from, long end)
+    {
+        for (long page = from; page < end;)
+        {
+            ulong idle = ~_taken[_layout.GroupOf(page)][WordOf(page)] & (ulong.MaxValue << (int)(page & WordMask));
+            if (idle != 0)
+            {
+                long found = (page & ~(long)WordMask) + BitOperations.TrailingZeroCount(idle);
+                return found < end ? found : -1;
+            }
+
+            page = (page | WordMask) + 1;
+        }
+
+        return -1;
+    }
+
+    private long FindIdleRun(int pages)
+    {
+        for (long first = FindIdle(0, PageCount); first >= 0;)
+        {
+            long end = first + 1;
+            while (end < first + pages && end < PageCount && !Contains(end))
+            {
+                end++;
+            }
+
+            if (end == first + pages)
+            {
+                return first;
+            }
+
+            first = FindIdle(end, PageCount);
+        }
+
+        return -1;
+    }
 }

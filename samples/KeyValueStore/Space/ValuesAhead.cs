@@ -66,7 +66,7 @@ internal sealed class ValuesAhead(Mapping mapping, PageLimits limits, ScanOption
     private void Announce(in OverflowReference value, bool isThis)
     {
         long pages = limits.OverflowPages(value.Length);
-        bool isRun = value.LastPage - value.FirstPage + 1 == pages && value.LastPage < mapping.PageCount;
+        bool isRun = value.IsRun && value.FirstPage + pages <= mapping.PageCount;
 
         // Of a long value the beginning: its reader asks for the rest. The value being read now is not waited for in the queue.
         int count = isRun ? (int)Math.Min(pages, _largest) : 0;

@@ -5,10 +5,9 @@ namespace StorageCache.KeyValueStore.Tree;
 /// <summary>A private copy of a tree page, taken apart.</summary>
 internal sealed class LoadedPage
 {
-    private LoadedPage(long number, byte[] image, int level, long next, long previous, List<PlannedCell> cells)
+    private LoadedPage(long number, int level, long next, long previous, List<PlannedCell> cells)
     {
         Number = number;
-        Image = image;
         Level = level;
         Next = next;
         Previous = previous;
@@ -17,9 +16,6 @@ internal sealed class LoadedPage
     }
 
     public long Number { get; }
-
-    /// <summary>The bytes as they were.</summary>
-    public byte[] Image { get; }
 
     public int Level { get; }
 
@@ -67,7 +63,7 @@ internal sealed class LoadedPage
             cells.Add(new PlannedCell(Slice(image, cell.Key), Slice(image, cell.Payload), cell.IsOverflow));
         }
 
-        return new LoadedPage(number, image, page.Level, page.Next, page.Previous, cells);
+        return new LoadedPage(number, page.Level, page.Next, page.Previous, cells);
     }
 
     private static ReadOnlyMemory<byte> Slice(byte[] image, ReadOnlySpan<byte> part)

@@ -1,108 +1,38 @@
+using StorageCache.KeyValueStore.Commits;
 using StorageCache.KeyValueStore.Format;
 using StorageCache.KeyValueStore.Integrity;
 using StorageCache.KeyValueStore.Space;
 
 namespace StorageCache.KeyValueStore.Tree;
 
-/// <summary>Inserts, replaces and removes keys. Only the holder of the writer lock may call this.</summary>
+/// <summary>Inserts, replaces and removes keys in a change set. Only the holder of the writer lock may call this.</summary>
 /// <remarks>
-/// A change that fits its leaf is made there, under one exclusive lease. Any other is planned from the leaf up to the first page that
-/// neither overflows nor gets too empty, and applied by <see cref="TreePlan"/>.
+/// A change that fits its leaf is made in the leaf's copy. Any other is planned from the leaf up to the first page that neither overflows nor gets
+/// too empty (<see cref="TreePlan"/>). After an exception the change set is to be abandoned.
 /// </remarks>
-internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageLimits limits, PageVerifier verifier, TreeCounts counts)
+internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageLimits limits, PageVerifier verifier)
 {
     private readonly List<PathStep> _path = [];
-    private TreeCounts _counts = counts;
-
-    /// <summary>What the tree holds; may be read by anybody.</summary>
-    public TreeCounts Counts
-    {
-        get => Volatile.Read(ref _counts);
-        private set => Volatile.Write(ref _counts, value);
-    }
-
-    /// <summary>What stopped a change half way; null unless that has happened, which takes a bug.</summary>
-    public Exception? Failure { get; private set; }
 
     /// <summary>Puts a key with its payload, in place of the one it has if it has one.</summary>
-    public ValueTask<TreeChange> UpsertAsync(ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> payload, bool isOverflow, CancellationToken cancellationToken) =>
-        ChangeAsync(key, new PlannedCell(key, payload, isOverflow), cancellationToken);
+    public ValueTask<TreeChange> UpsertAsync(
+        ChangeSet changes, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> payload, bool isOverflow, CancellationToken cancellationToken) =>
+        ChangeAsync(changes, key, new PlannedCell(key, payload, isOverflow), cancellationToken);
 
     /// <summary>Removes a key.</summary>
-    public ValueTask<TreeChange> RemoveAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken) =>
-        ChangeAsync(key, null, cancellationToken);
+    public ValueTask<TreeChange> RemoveAsync(ChangeSet changes, ReadOnlyMemory<byte> key, CancellationToken cancellationToken) =>
+        ChangeAsync(changes, key, null, cancellationToken);
 
-    /// <summary>Whether a key is there. Changes nothing and takes no exclusive lease.</summary>
-    public async ValueTask<bool> ContainsAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    private async ValueTask<TreeChange> ChangeAsync(ChangeSet changes, ReadOnlyMemory<byte> key, PlannedCell? cell, CancellationToken cancellationToken)
     {
-        await FindPathAsync(key, cancellationToken).ConfigureAwait(false);
-        using PageReadLease lease = await mapping.ReadAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
-        verifier.VerifyTreePage(lease);
-        TreePage page = new(lease.Span);
-        return page.IsPlausible && page.Level == 0 && page.TrySearch(key.Span, out _, out bool found) ? found : throw NotATreePage(lease.Page);
-    }
-
-    private async ValueTask<TreeChange> ChangeAsync(ReadOnlyMemory<byte> key, PlannedCell? cell, CancellationToken cancellationToken)
-    {
-        await FindPathAsync(key, cancellationToken).ConfigureAwait(false);
-        LoadedPage leaf;
-        int index;
-        TreeChange change;
-        PageWriteLease lease = await mapping.WriteAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
-        try
+        await FindPathAsync(changes, key, cancellationToken).ConfigureAwait(false);
+        ChangedPage page = await changes.LoadTreePageAsync(_path[^1].Page, cancellationToken).ConfigureAwait(false);
+        if (TryChangeInPlace(changes, page, key.Span, cell, out TreeChange change, out int index))
         {
-            verifier.VerifyTreePage(ref lease);
-            TreePage page = new(lease.Span);
-            if (!page.IsPlausible || page.Level != 0 || !page.TrySearch(key.Span, out index, out bool found))
-            {
-                throw NotATreePage(lease.Page);
-            }
-
-            TreeCell old = default;
-            if (found)
-            {
-                page.TryGetCell(index, out old);
-            }
-
-            if (old.IsOverflow && !IsReference(old.Payload))
-            {
-                throw new CorruptStoreException(mapping.Path, lease.Page, $"where it says that the value of cell {index} is, there can be none");
-            }
-
-            change = new TreeChange(found, old.Payload.ToArray(), old.IsOverflow);
-            if (!found && cell is null)
-            {
-                return change;
-            }
-
-            TreePageEditor editor = new(lease.Span);
-            int oldSize = editor.Used;
-            int newSize = oldSize - (found ? old.Footprint : 0) + (cell?.Footprint ?? 0);
-            bool isRoot = _path.Count == 1;
-            if (newSize <= limits.Capacity && (isRoot || newSize >= limits.MinimumFill || newSize >= oldSize))
-            {
-                if (found)
-                {
-                    editor.RemoveAt(index);
-                }
-
-                if (cell is { } placed)
-                {
-                    editor.Insert(index, placed.Key.Span, placed.Payload.Span, placed.IsOverflow);
-                }
-
-                lease.Seal(PageTrust.Cells);
-                CountEntry(change, key.Length, cell);
-                return change;
-            }
-
-            leaf = LoadedPage.TryLoad(lease.Page, lease.Span) ?? throw NotATreePage(lease.Page);
-        }
-        finally
-        {
-            lease.Dispose();
+            return change;
         }
 
+        LoadedPage leaf = LoadedPage.TryLoad(page.Page, page.Current) ?? throw NotATreePage(page.Page);
         if (change.Existed)
         {
             leaf.Cells.RemoveAt(index);
@@ -113,54 +43,108 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             leaf.Cells.Insert(index, planned);
         }
 
-        TreePlan plan = new(mapping, allocator, limits, verifier);
-        try
+        TreePlan plan = new(mapping, changes, allocator);
+        await PlanAsync(plan, leaf, cell is null ? -1 : index, cancellationToken).ConfigureAwait(false);
+        changes.Counts = changes.Counts with
         {
-            await PlanAsync(plan, leaf, cell is null ? -1 : index, cancellationToken).ConfigureAwait(false);
-            await plan.ApplyAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            if (plan.IsHalfApplied)
-            {
-                Failure = exception;
-            }
-
-            plan.Abandon();
-            throw;
-        }
-
-        Counts = Counts with
-        {
-            Height = Counts.Height + plan.Height,
-            LeafPages = Counts.LeafPages + plan.LeafPages,
-            BranchPages = Counts.BranchPages + plan.BranchPages,
+            Height = changes.Counts.Height + plan.Height,
+            LeafPages = changes.Counts.LeafPages + plan.LeafPages,
+            BranchPages = changes.Counts.BranchPages + plan.BranchPages,
         };
-        CountEntry(change, key.Length, cell);
+        CountEntry(changes, change, key.Length, cell);
         return change;
     }
 
+    /// <summary>Makes a change in the copy of its leaf, unless the leaf would overflow or get too empty; then nothing has changed.</summary>
+    /// <param name="changes">The change set.</param>
+    /// <param name="leaf">The leaf.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="cell">What it gets; null to remove it.</param>
+    /// <param name="change">What there was.</param>
+    /// <param name="index">Where the key is, or would be.</param>
+    private bool TryChangeInPlace(
+        ChangeSet changes, ChangedPage leaf, ReadOnlySpan<byte> key, in PlannedCell? cell, out TreeChange change, out int index)
+    {
+        TreePage page = new(leaf.Current);
+        if (!page.IsPlausible || page.Level != 0 || leaf.IsFreed || !page.TrySearch(key, out index, out bool found))
+        {
+            throw NotATreePage(leaf.Page);
+        }
+
+        TreeCell old = default;
+        if (found)
+        {
+            page.TryGetCell(index, out old);
+        }
+
+        if (old.IsOverflow && !IsReference(old.Payload))
+        {
+            throw new CorruptStoreException(mapping.Path, leaf.Page, $"where it says that the value of cell {index} is, there can be none");
+        }
+
+        change = new TreeChange(found, old.Payload.Length, old.IsOverflow ? OverflowReference.TryRead(old.Payload, out OverflowReference value) ? value : default : null);
+        if (!found && cell is null)
+        {
+            return true;
+        }
+
+        int oldSize = new TreePageEditor(leaf.Current).Used;
+        int newSize = oldSize - (found ? old.Footprint : 0) + (cell?.Footprint ?? 0);
+        bool isRoot = _path.Count == 1;
+        if (newSize > limits.Capacity || (!isRoot && newSize < limits.MinimumFill && newSize < oldSize))
+        {
+            return false;
+        }
+
+        TreePageEditor editor = new(changes.Edit(leaf));
+        if (found)
+        {
+            editor.RemoveAt(index);
+        }
+
+        if (cell is { } placed)
+        {
+            editor.Insert(index, placed.Key.Span, placed.Payload.Span, placed.IsOverflow);
+        }
+
+        CountEntry(changes, change, key.Length, cell);
+        return true;
+    }
+
     /// <summary>Finds the way from the root to the key's leaf, without the leaf itself. Nobody else changes the tree, so one lease at a time is enough.</summary>
-    private async ValueTask FindPathAsync(ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
+    private async ValueTask FindPathAsync(ChangeSet changes, ReadOnlyMemory<byte> key, CancellationToken cancellationToken)
     {
         _path.Clear();
         SeekTarget target = new(SeekKind.Containing, key);
         long number = MetaPage.RootPage;
-        for (int level = Counts.Height - 1; level > 0; level--)
+        for (int level = changes.Counts.Height - 1; level > 0; level--)
         {
-            using PageReadLease lease = await mapping.ReadAsync(number, cancellationToken).ConfigureAwait(false);
-            verifier.VerifyTreePage(lease);
-            TreePage page = new(lease.Span);
-            if (!page.IsPlausible || page.Level != level || !page.TryFindChild(target, out int index, out long child) || !allocator.IsUsable(child))
+            if (changes.Find(number) is { } changed)
             {
-                throw NotATreePage(number);
+                number = Step(target, number, level, changed.Current);
             }
-
-            _path.Add(new PathStep(number, index, index == page.Count - 1));
-            number = child;
+            else
+            {
+                using PageReadLease lease = await mapping.ReadAsync(number, cancellationToken).ConfigureAwait(false);
+                verifier.VerifyTreePage(lease);
+                number = Step(target, number, level, lease.Span);
+            }
         }
 
         _path.Add(new PathStep(number, 0, true));
+    }
+
+    /// <summary>Notes one page of the way. Returns the next one.</summary>
+    private long Step(in SeekTarget target, long number, int level, ReadOnlySpan<byte> bytes)
+    {
+        TreePage page = new(bytes);
+        if (!page.IsPlausible || page.Level != level || !page.TryFindChild(target, out int index, out long child) || !allocator.IsUsable(child))
+        {
+            throw NotATreePage(number);
+        }
+
+        _path.Add(new PathStep(number, index, index == page.Count - 1));
+        return child;
     }
 
     /// <summary>Plans from the changed leaf upwards.</summary>
@@ -182,7 +166,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             bool tooEmpty = size < limits.MinimumFill && size < page.Size;
             if (size <= limits.Capacity && !tooEmpty)
             {
-                plan.Stage(page.Number, page.Level, page.Level, page.Cells, page.Next, page.Previous);
+                plan.Stage(page.Number, page.Level, page.Cells, page.Next, page.Previous);
                 return;
             }
 
@@ -192,10 +176,10 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
             {
                 bool atEnd = insertedAt == page.Cells.Count - 1 && IsLastOnLevel(depth);
                 (List<PlannedCell> left, List<PlannedCell> right, ReadOnlyMemory<byte> separator) = Split(page.Cells, page.Level, atEnd);
-                long added = await plan.AllocateAsync(page.Level, cancellationToken).ConfigureAwait(false);
+                long added = plan.Allocate(page.Level);
                 bool isLeaf = page.Level == 0;
-                plan.Stage(page.Number, page.Level, page.Level, left, isLeaf ? added : 0, page.Previous);
-                plan.Stage(added, page.Level, page.Level, right, page.Next, isLeaf ? page.Number : 0);
+                plan.Stage(page.Number, page.Level, left, isLeaf ? added : 0, page.Previous);
+                plan.Stage(added, page.Level, right, page.Next, isLeaf ? page.Number : 0);
                 if (page.Next != 0)
                 {
                     await plan.StagePreviousAsync(page.Next, added, cancellationToken).ConfigureAwait(false);
@@ -223,19 +207,19 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
 
         if (size <= limits.Capacity)
         {
-            plan.Stage(root.Number, root.Level, root.Level, root.Cells, 0, 0);
+            plan.Stage(root.Number, root.Level, root.Cells, 0, 0);
             return;
         }
 
         bool atEnd = insertedAt == root.Cells.Count - 1;
         (List<PlannedCell> left, List<PlannedCell> right, ReadOnlyMemory<byte> separator) = Split(root.Cells, root.Level, atEnd);
-        long leftPage = await plan.AllocateAsync(root.Level, cancellationToken).ConfigureAwait(false);
-        long rightPage = await plan.AllocateAsync(root.Level, cancellationToken).ConfigureAwait(false);
+        long leftPage = plan.Allocate(root.Level);
+        long rightPage = plan.Allocate(root.Level);
         bool isLeaf = root.Level == 0;
         List<PlannedCell> children = [PlannedCell.ForChild(default, leftPage), PlannedCell.ForChild(separator, rightPage)];
-        plan.Stage(root.Number, root.Level, root.Level + 1, children, 0, 0);
-        plan.Stage(leftPage, root.Level, root.Level, left, isLeaf ? rightPage : 0, 0);
-        plan.Stage(rightPage, root.Level, root.Level, right, 0, isLeaf ? leftPage : 0);
+        plan.Stage(root.Number, root.Level + 1, children, 0, 0);
+        plan.Stage(leftPage, root.Level, left, isLeaf ? rightPage : 0, 0);
+        plan.Stage(rightPage, root.Level, right, 0, isLeaf ? leftPage : 0);
         plan.CountRootGrowth(root.Level);
     }
 
@@ -272,7 +256,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
 
         if (LoadedPage.SizeOf(cells) <= limits.Capacity)
         {
-            plan.Stage(left.Number, page.Level, page.Level, cells, right.Next, left.Previous);
+            plan.Stage(left.Number, page.Level, cells, right.Next, left.Previous);
             plan.StageFree(right.Number, page.Level);
             if (right.Next != 0)
             {
@@ -284,8 +268,8 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         }
 
         (List<PlannedCell> leftCells, List<PlannedCell> rightCells, ReadOnlyMemory<byte> separator) = Split(cells, page.Level, atEnd: false);
-        plan.Stage(left.Number, page.Level, page.Level, leftCells, left.Next, left.Previous);
-        plan.Stage(right.Number, page.Level, page.Level, rightCells, right.Next, right.Previous);
+        plan.Stage(left.Number, page.Level, leftCells, left.Next, left.Previous);
+        plan.Stage(right.Number, page.Level, rightCells, right.Next, right.Previous);
         parent.Cells[rightIndex] = PlannedCell.ForChild(separator, right.Number);
         return rightIndex;
     }
@@ -356,7 +340,7 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         return true;
     }
 
-    private void CountEntry(in TreeChange change, int keyLength, in PlannedCell? cell)
+    private void CountEntry(ChangeSet changes, in TreeChange change, int keyLength, in PlannedCell? cell)
     {
         long entries = 0;
         long valueBytes = 0;
@@ -364,41 +348,32 @@ internal sealed class TreeWriter(Mapping mapping, PageAllocator allocator, PageL
         if (change.Existed)
         {
             entries--;
-            valueBytes -= LengthOf(change.OldPayload, change.OldIsOverflow, out long pages);
-            overflowPages -= pages;
+            valueBytes -= change.OldValue?.Length ?? change.OldLength;
+            overflowPages -= change.OldValue is { } old ? limits.OverflowPages(old.Length) : 0;
         }
 
         if (cell is { } added)
         {
+            OverflowReference value = default;
+            bool isOverflow = added.IsOverflow && OverflowReference.TryRead(added.Payload.Span, out value);
             entries++;
-            valueBytes += LengthOf(added.Payload.Span, added.IsOverflow, out long pages);
-            overflowPages += pages;
+            valueBytes += isOverflow ? value.Length : added.Payload.Length;
+            overflowPages += isOverflow ? limits.OverflowPages(value.Length) : 0;
         }
 
-        Counts = Counts with
+        changes.Counts = changes.Counts with
         {
-            Entries = Counts.Entries + entries,
-            KeyBytes = Counts.KeyBytes + (entries * keyLength),
-            ValueBytes = Counts.ValueBytes + valueBytes,
-            OverflowPages = Counts.OverflowPages + overflowPages,
+            Entries = changes.Counts.Entries + entries,
+            KeyBytes = changes.Counts.KeyBytes + (entries * keyLength),
+            ValueBytes = changes.Counts.ValueBytes + valueBytes,
+            OverflowPages = changes.Counts.OverflowPages + overflowPages,
         };
     }
 
     private bool IsReference(ReadOnlySpan<byte> payload) =>
-        OverflowReference.TryRead(payload, out OverflowReference reference) && allocator.IsUsable(reference.FirstPage) && allocator.IsUsable(reference.LastPage);
-
-    private long LengthOf(ReadOnlySpan<byte> payload, bool isOverflow, out long overflowPages)
-    {
-        overflowPages = 0;
-        if (!isOverflow)
-        {
-            return payload.Length;
-        }
-
-        OverflowReference.TryRead(payload, out OverflowReference reference);
-        overflowPages = limits.OverflowPages(reference.Length);
-        return reference.Length;
-    }
+        OverflowReference.TryRead(payload, out OverflowReference reference)
+        && allocator.IsUsable(reference.FirstPage)
+        && (!reference.IsRun || allocator.IsUsable(reference.FirstPage + limits.OverflowPages(reference.Length) - 1));
 
     private CorruptStoreException NotATreePage(long page) => CorruptStoreException.NotATreePage(mapping.Path, page);
 }

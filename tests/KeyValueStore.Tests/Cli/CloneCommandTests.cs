@@ -34,7 +34,9 @@ public class CloneCommandTests
         string[] lines = clone.Output.Split('\n');
         Assert.Equal($"cloned 2 entries, {new FileInfo(source).Length / 4096} pages, {new FileInfo(source).Length} bytes", lines[0]);
         Assert.StartsWith(CloneDisk.HasReflinks(type) ? "a reflink: " : "a plain copy: ", lines[1], StringComparison.Ordinal);
-        Assert.Equal(File.ReadAllBytes(source), File.ReadAllBytes(disk.File("clone")));
+
+        // The meta pages differ, for each store has a log of its own.
+        Assert.Equal(File.ReadAllBytes(source)[4096..], File.ReadAllBytes(disk.File("clone"))[4096..]);
 
         Assert.Equal(0, Kv.Run(["put", "a", "second", "--store", disk.File("clone")]).ExitCode);
         Assert.Equal("first", Kv.Run(["get", "a", "--store", source]).Output);
@@ -67,7 +69,7 @@ public class CloneCommandTests
         Kv.AssertFails(2, "--cache is '1M'", ["clone", store, directory.File("clone"), "--cache", "1M"]);
 
         Assert.Equal("this is no store", File.ReadAllText(foreign));
-        Assert.Equal(["foreign", "test.kv"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["foreign", "test.kv", "test.kv.log"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName).Order());
         Assert.Empty(Directory.EnumerateFileSystemEntries(small.Path));
         Assert.Equal(0, Kv.Run(["check", "--store", store]).ExitCode);
     }
@@ -166,7 +168,8 @@ public class CloneCommandTests
         Assert.InRange(Number(rows[1][Cache]), 1, 2);
         Assert.InRange(Number(rows[2][Cache]), 1, 2.5);
         Assert.NotEqual(0, Number(rows[1][SharedFrames]));
-        Assert.Equal("0.0 %", rows[1][Changed]);
+        // The meta pages: each store has a log of its own.
+        Assert.InRange(Number(rows[1][Changed].TrimEnd('%', ' ')), 0, 0.1);
         Assert.InRange(Number(rows[2][Changed].TrimEnd('%', ' ')), 8, 15);
     }
 

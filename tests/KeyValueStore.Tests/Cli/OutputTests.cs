@@ -34,7 +34,7 @@ public class OutputTests
 
             byte[] written = await File.ReadAllBytesAsync(output, TestContext.Current.CancellationToken);
             Assert.Contains(Enumerable.Range(0, Processes), i => TestData.Value(i, 3_000_000 + i).AsSpan().SequenceEqual(written));
-            Assert.Equal(["output", "test.kv"], Names(directory));
+            Assert.Equal(["output", "test.kv", "test.kv.log"], Names(directory));
         }
     }
 
@@ -82,7 +82,7 @@ public class OutputTests
         Assert.Equal(3, Kv.Run(["get", "a", "--output", file, "--store", store]).ExitCode);
         Assert.Equal(1, Kv.Run(["get", "absent", "--output", file, "--store", store]).ExitCode);
         Assert.Equal("kept", File.ReadAllText(file));
-        Assert.Equal(["dangling", "file", "link", "nothing", "test.kv"], Names(directory));
+        Assert.Equal(["dangling", "file", "link", "nothing", "test.kv", "test.kv.log"], Names(directory));
     }
 
     [Fact]

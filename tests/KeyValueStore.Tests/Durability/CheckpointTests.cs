@@ -1,0 +1,123 @@
+using StorageCache.IO;
+using Xunit;
+
+namespace StorageCache.KeyValueStore.Tests.Durability;
+
+public class CheckpointTests
+{
+    private const long Interval = 256 << 10;
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <remarks>KV-17: what a crash leaves to be read is bounded by the setting.</remarks>
+    [Fact]
+    public async Task The_log_never_gets_longer_than_two_intervals_and_a_commit()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync(new KeyValueStoreOptions { CheckpointBytes = Interval });
+        long most = 0;
+        for (int i = 0; i < 1500; i++)
+        {
+            await store.PutAsync(TestData.Key(i % 300), TestData.Value(i, 2000), Cancellation);
+            most = Math.Max(most, store.GetStatistics().LogBytes);
+        }
+
+        Assert.InRange(most, Interval, (2 * Interval) + (64 << 10));
+        Assert.True(store.GetStatistics().Checkpoints > 1);
+
+        // Segments are used again: the file does not grow with what is written.
+        Assert.True(files.Log.Length < 5 * Interval, $"{files.Log.Length} bytes");
+        await store.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task Readers_and_writers_go_on_while_a_checkpoint_waits_for_the_disk()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync();
+        for (int i = 0; i < 300; i++)
+        {
+            await store.PutAsync(TestData.Key(i), TestData.Value(i, 200), Cancellation);
+        }
+
+        files.Pages.Hold();
+        Task checkpoint = store.CheckpointAsync(Cancellation).AsTask();
+        while (files.Pages.HeldCount == 0)
+        {
+            await Task.Yield();
+        }
+
+        for (int i = 0; i < 300; i++)
+        {
+            Assert.Equal(TestData.Value(i, 200), await store.GetAsync(TestData.Key(i), Cancellation));
+        }
+
+        await store.PutAsync(TestData.Key(1), TestData.Value(7, 300), Cancellation);
+        Assert.Equal(TestData.Value(7, 300), await store.GetAsync(TestData.Key(1), Cancellation));
+        Assert.False(checkpoint.IsCompleted);
+        files.Pages.Release();
+        await checkpoint;
+        await store.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_checkpoint_that_fails_in_the_background_is_tried_again()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync(new KeyValueStoreOptions { CheckpointBytes = Interval });
+        await store.PutAsync(TestData.Key(0), TestData.Value(0, 10), Cancellation);
+        int failures = 0;
+        files.Pages.Fault = request =>
+        {
+            bool fails = request.Operation == BlockOperation.Write && Volatile.Read(ref failures) < 20;
+            return fails && Interlocked.Increment(ref failures) > 0 ? new BlockIOException("It fails.", 5) : null;
+        };
+        for (int i = 0; store.GetStatistics().Checkpoints == 0; i++)
+        {
+            await store.PutAsync(TestData.Key(i % 300), TestData.Value(i, 2000), Cancellation);
+        }
+
+        Assert.Equal(20, failures);
+        await store.AssertSoundAsync();
+    }
+
+    /// <remarks>LOG-17.</remarks>
+    [Fact]
+    public async Task Changes_made_at_the_same_time_share_a_flush()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync();
+        await store.PutAsync(TestData.Key(0), TestData.Value(0, 10), Cancellation);
+        int flushes = files.Log.Flushes;
+        files.Log.Hold();
+        Task[] puts = [.. Enumerable.Range(0, 64).Select(i => store.PutAsync(TestData.Key(i), TestData.Value(i, 50), Cancellation).AsTask())];
+        while (store.GetStatistics().Entries < 64)
+        {
+            await Task.Yield();
+        }
+
+        files.Log.Release();
+        await Task.WhenAll(puts);
+
+        // The first one's, and one for all who came while it was under way; another if that was begun before the last of them had committed.
+        Assert.InRange(files.Log.Flushes - flushes, 1, 3);
+    }
+
+    [Fact]
+    public async Task What_was_written_without_waiting_for_the_disk_is_flushed_at_intervals()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync(
+            new KeyValueStoreOptions { Durability = KeyValueDurability.Written, FlushInterval = TimeSpan.FromMilliseconds(5) });
+        int flushes = files.Log.Flushes;
+        await store.PutAsync(TestData.Key(0), TestData.Value(0, 10), Cancellation);
+        while (files.Log.Flushes < flushes + 2)
+        {
+            await Task.Delay(1, Cancellation);
+        }
+
+        int idle = files.Log.Flushes;
+        await Task.Delay(30, Cancellation);
+        Assert.InRange(files.Log.Flushes, idle, idle + 1);
+    }
+}

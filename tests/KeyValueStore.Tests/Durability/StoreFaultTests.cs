@@ -1,0 +1,135 @@
+using StorageCache.IO;
+using Xunit;
+
+namespace StorageCache.KeyValueStore.Tests.Durability;
+
+public class StoreFaultTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <remarks>KV-15. Whether the change that waited has happened is known when the store is opened anew.</remarks>
+    [Theory]
+    [InlineData(BlockOperation.Write)]
+    [InlineData(BlockOperation.Flush)]
+    public async Task A_log_that_fails_is_told_to_whoever_waits_and_reads_go_on(BlockOperation operation)
+    {
+        DiskFiles files = new();
+        KeyValueStore store = await files.OpenAsync();
+        await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), Cancellation);
+        files.Log.Fault = request => request.Operation == operation ? new BlockIOException("It fails.", 5) : null;
+        StoreFailedException failure = await Assert.ThrowsAsync<StoreFailedException>(
+            async () => await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation));
+        Assert.Contains("until it is opened anew", failure.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.PutAsync(TestData.Key(3), TestData.Value(3, 100), Cancellation));
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.FlushAsync(Cancellation));
+        Assert.Equal(TestData.Value(1, 100), await store.GetAsync(TestData.Key(1), Cancellation));
+        files.Log.Fault = null;
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.PutAsync(TestData.Key(4), TestData.Value(4, 100), Cancellation));
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());
+
+        await using KeyValueStore again = await files.OpenAsync();
+        Assert.True(again.Recovery.WasNeeded);
+        Assert.Equal(TestData.Value(1, 100), await again.GetAsync(TestData.Key(1), Cancellation));
+        Assert.Null(await again.GetAsync(TestData.Key(3), Cancellation));
+        Assert.Null(await again.GetAsync(TestData.Key(4), Cancellation));
+        await again.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_synchronised_ends_changes_and_loses_none()
+    {
+        DiskFiles files = new();
+        KeyValueStore store = await files.OpenAsync();
+        await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), Cancellation);
+        files.Pages.Fault = static request => request.Operation == BlockOperation.Flush ? new BlockIOException("It fails.", 5) : null;
+        await Assert.ThrowsAsync<FlushFailedException>(async () => await store.CheckpointAsync(Cancellation));
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation));
+        Assert.Equal(TestData.Value(1, 100), await store.GetAsync(TestData.Key(1), Cancellation));
+        files.Pages.Fault = null;
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());
+        files.LosePower(new Random(3));
+        await using KeyValueStore again = await files.OpenAsync();
+        Assert.Equal(TestData.Value(1, 100), await again.GetAsync(TestData.Key(1), Cancellation));
+        await again.AssertSoundAsync();
+    }
+
+    [Fact]
+    public async Task A_page_that_cannot_be_written_fails_the_checkpoint_and_not_the_store()
+    {
+        DiskFiles files = new();
+        KeyValueStore store = await files.OpenAsync();
+        await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), Cancellation);
+        files.Pages.Fault = static request => request.Operation == BlockOperation.Write ? new BlockIOException("It fails.", 5) : null;
+        await Assert.ThrowsAsync<PageWriteException>(async () => await store.CheckpointAsync(Cancellation));
+        await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation);
+        files.Pages.Fault = null;
+        await store.CheckpointAsync(Cancellation);
+        Assert.InRange(store.GetStatistics().LogBytes, 0, 8192);
+        await store.CloseAsync();
+        await using KeyValueStore again = await files.OpenAsync();
+        Assert.False(again.Recovery.WasNeeded);
+        Assert.Equal(2, again.Count);
+    }
+
+    /// <remarks>LOG-16.</remarks>
+    [Fact]
+    public async Task A_disk_without_room_for_the_log_refuses_changes_that_can_be_made_once_there_is()
+    {
+        DiskFiles files = new();
+        await using KeyValueStore store = await files.OpenAsync();
+        await store.PutAsync(TestData.Key(0), TestData.Value(0, 100), Cancellation);
+        files.Log.Capacity = files.Log.Length;
+        int refused = 0;
+        for (int i = 1; refused == 0; i++)
+        {
+            try
+            {
+                await store.PutAsync(TestData.Key(i), TestData.Value(i, 3000), Cancellation);
+            }
+            catch (IOException exception)
+            {
+                Assert.IsNotType<StoreFailedException>(exception);
+                refused = i;
+            }
+        }
+
+        Assert.Null(await store.GetAsync(TestData.Key(refused), Cancellation));
+        Assert.Equal(refused, store.Count);
+        files.Log.Capacity = long.MaxValue;
+        await store.PutAsync(TestData.Key(refused), TestData.Value(refused, 3000), Cancellation);
+        Assert.Equal(refused + 1, store.Count);
+        await store.AssertSoundAsync();
+    }
+
+    /// <remarks>Whatever is there when the power goes, the next opening makes an empty store of it, or finds one.</remarks>
+    [Fact]
+    public async Task A_store_whose_making_was_cut_off_anywhere_is_made_anew()
+    {
+        bool hasSucceeded = false;
+        for (int step = 0; !hasSucceeded; step++)
+        {
+            for (int seed = 0; seed < 8; seed++)
+            {
+                DiskFiles files = new();
+                files.Pages.PowerFailsAfter = step % 2 == 0 ? step / 2 : -1;
+                files.Log.PowerFailsAfter = step % 2 == 1 ? step / 2 : -1;
+                try
+                {
+                    KeyValueStore store = await files.OpenAsync();
+                    hasSucceeded |= step > 40;
+                    await store.CloseAsync();
+                }
+                catch (IOException)
+                {
+                    // The power went.
+                }
+
+                files.LosePower(new Random((step * 100) + seed));
+                await using KeyValueStore again = await files.OpenAsync();
+                Assert.Equal(0, again.Count);
+                await again.PutAsync(TestData.Key(1), TestData.Value(1, 10), Cancellation);
+                await again.AssertSoundAsync();
+            }
+        }
+    }
+}
