@@ -12,9 +12,14 @@ internal sealed class BlockTransfer(SimulatedFile file, BlockRequest request)
     /// <inheritdoc/>
     protected override Span<byte> Bytes(int position, int count)
     {
-        // All segments but the last are pages.
-        int page = request.Segments[0].Length;
-        return request.Segments[position / page].Span.Slice(position % page, count);
+        // No part is in two segments: these are whole sectors, but for the last.
+        int segment = 0;
+        for (; position >= request.Segments[segment].Length; segment++)
+        {
+            position -= request.Segments[segment].Length;
+        }
+
+        return request.Segments[segment].Span.Slice(position, count);
     }
 
     /// <inheritdoc/>

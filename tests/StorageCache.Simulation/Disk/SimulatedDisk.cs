@@ -62,6 +62,10 @@ internal sealed class SimulatedDisk(SimulationRandom random, SimulatedClock cloc
     /// <summary>Whether there is a file.</summary>
     public bool Exists(string name) => _platters.Exists(platter => platter.Name == name);
 
+    /// <summary>Whether anything of a file has been damaged without the disk's saying so.</summary>
+    public bool IsDamaged(string name) =>
+        _platters.Find(platter => platter.Name == name) is { } platter && (platter.IsLengthDamaged || platter.IsDamaged(0, platter.Length));
+
     /// <summary>Takes a file away, durably and at once. It is not open.</summary>
     public void Delete(string name)
     {
@@ -349,6 +353,9 @@ internal sealed class SimulatedDisk(SimulationRandom random, SimulatedClock cloc
     private void Fail(DiskRequest request, int errno, string cause)
     {
         trace.Add("failed", request.File.Name, request.Number, errno);
+
+        // What has got somewhere all the same is where a flush from now on finds it.
+        request.Change.Acknowledged = ++_acknowledged;
         request.Fail(request.Error(errno, cause));
     }
 

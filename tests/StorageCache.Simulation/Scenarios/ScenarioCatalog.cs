@@ -1,6 +1,7 @@
 using StorageCache.Simulation.Kernel;
 using StorageCache.Simulation.Scenarios.Engine;
 using StorageCache.Simulation.Scenarios.Register;
+using StorageCache.Simulation.Scenarios.Store;
 
 namespace StorageCache.Simulation.Scenarios;
 
@@ -8,7 +9,7 @@ namespace StorageCache.Simulation.Scenarios;
 internal static class ScenarioCatalog
 {
     /// <summary>Those that are to find something.</summary>
-    public static IReadOnlyList<IScenario> All { get; } = [new EngineScenario()];
+    public static IReadOnlyList<IScenario> All { get; } = [new EngineScenario(), new StoreScenario(), new RotScenario()];
 
     /// <summary>Those that the simulator itself is tested with.</summary>
     public static IReadOnlyList<IScenario> OwnTests { get; } = [.. Enum.GetValues<RegisterBug>().Select(static bug => new RegisterScenario(bug))];

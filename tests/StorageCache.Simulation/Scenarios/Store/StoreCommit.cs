@@ -1,0 +1,14 @@
+namespace StorageCache.Simulation.Scenarios.Store;
+
+/// <summary>A batch that has been committed. Not thread-safe.</summary>
+internal sealed class StoreCommit(ulong lsn, IReadOnlyList<StoreChange> changes)
+{
+    /// <summary>Its place in the log.</summary>
+    public ulong Lsn { get; } = lsn;
+
+    /// <summary>What it does.</summary>
+    public IReadOnlyList<StoreChange> Changes { get; } = changes;
+
+    /// <summary>Whether the store has said that it is durable.</summary>
+    public bool IsAcknowledged { get; set; }
+}
