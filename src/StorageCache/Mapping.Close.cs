@@ -111,6 +111,11 @@ public sealed partial class Mapping
 
             _state = MappingState.Closed;
             _core.Extents.Leave(this);
+            if (Codec is not null && !IsReadOnly)
+            {
+                _core.WriteBack.Bounce.Leave();
+            }
+
             _table.Close();
             if (_ownsDevice)
             {

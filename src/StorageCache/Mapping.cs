@@ -41,7 +41,7 @@ public sealed partial class Mapping : IAsyncDisposable
     private long _residentPages;
     private volatile MappingState _state;
 
-    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, SharingDomain domain, MappingSharing? sharing, bool isReadOnly, bool ownsDevice)
+    internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, SharingDomain domain, MappingSharing? sharing, PageCodec? codec, bool isReadOnly, bool ownsDevice)
     {
         _core = core;
         _number = number;
@@ -64,6 +64,8 @@ public sealed partial class Mapping : IAsyncDisposable
         Sharing = sharing;
         IsReadOnly = isReadOnly;
         PageSize = core.PageSize;
+        Codec = codec;
+        UsablePageSize = core.PageSize - (codec?.TrailerSize ?? 0);
         Path = device.Name;
     }
 
@@ -75,6 +77,15 @@ public sealed partial class Mapping : IAsyncDisposable
 
     /// <summary>Bytes per page.</summary>
     public int PageSize { get; }
+
+    /// <summary>
+    /// Bytes per page that are the engine's own, and that leases show: <see cref="PageSize"/> less what the codec keeps at the end of each
+    /// stored page.
+    /// </summary>
+    public int UsablePageSize { get; }
+
+    /// <summary>What pages are encoded with as they are stored, and decoded as they are loaded; null for nothing.</summary>
+    public PageCodec? Codec { get; }
 
     /// <summary>Whether the mapping takes no changes.</summary>
     public bool IsReadOnly { get; }

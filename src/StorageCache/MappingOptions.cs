@@ -34,6 +34,13 @@ public sealed class MappingOptions
     /// </summary>
     public IWriteAheadLog? Log { get; init; }
 
+    /// <summary>
+    /// What pages are encoded with as they are stored, and decoded and verified with as they are loaded. The length of the file is a
+    /// multiple of the page size then. Null, the default, stands for none; for a file that is open already, for the one that it has.
+    /// Neither kind nor key are written anywhere: a file has to be opened with a codec that is equal to the one it was written with.
+    /// </summary>
+    public PageCodec? Codec { get; init; }
+
     /// <summary>Checks an access pattern.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is none of the three.</exception>
     internal static AccessPattern Check(AccessPattern value, string name) => Enum.IsDefined(value)

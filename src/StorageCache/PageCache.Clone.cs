@@ -19,6 +19,7 @@ public sealed partial class PageCache
             SharingDomain = source.SharingDomain,
             Shares = source.Sharing is not null,
             Log = log,
+            Codec = source.Codec,
         };
         FileBlockDevice device = await OpenOnOwnThreadAsync(path, options).ConfigureAwait(true);
         if (!device.TryLock())

@@ -24,7 +24,8 @@ public sealed partial class PageCache
     /// <exception cref="UnauthorizedAccessException">Permission is denied.</exception>
     /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
     /// <exception cref="MappingLockedException">Another process, or another cache, has the file locked.</exception>
-    /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain needs.</exception>
+    /// <exception cref="PageCorruptException">There is a codec, and the file ends within a page.</exception>
+    /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain or the codec needs.</exception>
     /// <exception cref="InsufficientMemoryException">There is no address space for what the sharing domain needs.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(string path, MappingOptions? options = null, CancellationToken cancellationToken = default)
@@ -127,9 +128,11 @@ public sealed partial class PageCache
     /// disposes of the device after the mapping is closed.
     /// </summary>
     /// <param name="device">The device; its alignment divides the page size.</param>
-    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/>, <see cref="MappingOptions.Shares"/> and <see cref="MappingOptions.Log"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
+    /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/>, <see cref="MappingOptions.Shares"/>, <see cref="MappingOptions.Log"/> and <see cref="MappingOptions.Codec"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
     /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
+    /// <exception cref="PageCorruptException">There is a codec, and the device ends within a page.</exception>
+    /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain or the codec needs.</exception>
     /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
     /// <exception cref="CacheDisposedException">The cache has been disposed of.</exception>
     public async ValueTask<Mapping> OpenAsync(IBlockDevice device, MappingOptions? options = null, CancellationToken cancellationToken = default)
@@ -263,6 +266,11 @@ public sealed partial class PageCache
             throw new ArgumentException($"'{open.Path}' is open and shares frames; it cannot be opened as one that does not.", nameof(options));
         }
 
+        if (options.Codec is { } codec && !codec.Equals(open.Codec))
+        {
+            throw new ArgumentException($"'{open.Path}' is open with {(open.Codec is null ? "no" : "another")} codec; it cannot be opened with this one as well.", nameof(options));
+        }
+
         if (options.Mode == MappingMode.CreateNew)
         {
             throw new BlockIOException($"Cannot create '{open.Path}': it exists, and is open.", Platform.Errno.EEXIST);
@@ -289,15 +297,51 @@ public sealed partial class PageCache
 
     private Mapping Register(IBlockDevice device, FileIdentity? identity, MappingOptions options, bool isReadOnly, bool ownsDevice)
     {
+        CheckForCodec(device, options.Codec);
+
         // Extents say nothing of a file that others may write.
         bool hasExtents = options.Exclusive && device is IExtentDevice { ExtentSpace: not null };
         MappingSharing? sharing = options.Shares ? _core.Sharing.JoinDomain(options.SharingDomain ?? SharingDomain.Default, hasExtents) : null;
-        int number = _core.Register(number => new Mapping(_core, number, device, identity, options.SharingDomain ?? SharingDomain.Default, sharing, isReadOnly, ownsDevice));
+        if (options.Codec is not null && !isReadOnly && !_core.WriteBack.Bounce.TryJoin())
+        {
+            throw Throw.MakeNoRoomForCodec(this);
+        }
+
+        int number;
+        try
+        {
+            number = _core.Register(number => new Mapping(_core, number, device, identity, options.SharingDomain ?? SharingDomain.Default, sharing, options.Codec, isReadOnly, ownsDevice));
+        }
+        catch when (options.Codec is not null && !isReadOnly)
+        {
+            _core.WriteBack.Bounce.Leave();
+            throw;
+        }
+
         Mapping mapping = _core.MappingAt(number)!;
         mapping.AccessPattern = options.AccessPattern;
         mapping.Log = options.Log;
         mapping.AddOpen();
         return mapping;
+    }
+
+    private void CheckForCodec(IBlockDevice device, PageCodec? codec)
+    {
+        if (codec is null)
+        {
+            return;
+        }
+
+        if (codec.TrailerSize < 0 || codec.TrailerSize >= PageSize)
+        {
+            throw new ArgumentException($"The codec {codec.GetType().Name} has a trailer of {codec.TrailerSize} bytes; allowed: 0 to {PageSize - 1} bytes.", nameof(codec));
+        }
+
+        long length = DeviceBoundary.LengthOf(device);
+        if (length % PageSize != 0)
+        {
+            throw Throw.MakeCutOff(device.Name, length, PageSize);
+        }
     }
 
     private void Forget(Mapping mapping)

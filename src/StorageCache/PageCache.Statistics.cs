@@ -51,6 +51,7 @@ public sealed partial class PageCache
             SyncErrors = _core.Counters.SyncErrors,
             LogWaits = _core.Counters.LogWaits,
             LogErrors = _core.Counters.LogErrors,
+            CorruptPages = _core.Counters.CorruptPages,
             DirtyPages = _core.Counters.DirtyPages,
             PinsHeld = _core.Hits.PinsHeld,
             ResidentPages = resident,

@@ -87,7 +87,7 @@ public readonly record struct PageCacheStatistics
     /// <summary>Processor time of the background scan.</summary>
     public TimeSpan ScanTime { get; init; }
 
-    /// <summary>Read requests that failed.</summary>
+    /// <summary>Read requests that failed, be it that the codec of their mapping has thrown. Pages that were found corrupt are not among them.</summary>
     public long ReadErrors { get; init; }
 
     /// <summary>Write requests that failed.</summary>
@@ -101,6 +101,9 @@ public readonly record struct PageCacheStatistics
 
     /// <summary>How often it did not.</summary>
     public long LogErrors { get; init; }
+
+    /// <summary>How often a page that was read was found to be corrupt by the codec of its mapping.</summary>
+    public long CorruptPages { get; init; }
 
     /// <summary>Pages that are dirty, plus writes of pages under way.</summary>
     public long DirtyPages { get; init; }

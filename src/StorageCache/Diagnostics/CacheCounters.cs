@@ -56,6 +56,8 @@ internal sealed class CacheCounters
 
     public long SyncErrors => Volatile.Read(ref _cells.SyncErrors);
 
+    public long CorruptPages => Volatile.Read(ref _cells.CorruptPages);
+
     public void Miss() => Interlocked.Increment(ref _cells.Misses);
 
     public void MadeNew() => Interlocked.Increment(ref _cells.NewPages);
@@ -109,6 +111,8 @@ internal sealed class CacheCounters
 
     public void SyncFailed() => Interlocked.Increment(ref _cells.SyncErrors);
 
+    public void FoundCorrupt() => Interlocked.Increment(ref _cells.CorruptPages);
+
     /// <summary>The cells, kept clear of other objects' cache lines on both sides.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private struct Cells
@@ -137,6 +141,7 @@ internal sealed class CacheCounters
         public long LogWaits;
         public long LogErrors;
         public long SyncErrors;
+        public long CorruptPages;
         public Padding After;
     }
 

@@ -46,6 +46,7 @@ internal sealed unsafe class IntegrityCheck
         check.Expect(core.Loads.InUse == 0, $"{core.Loads.InUse} loads are in use");
         check.Expect(core.FrameQueue.Count == 0, $"{core.FrameQueue.Count} wait for frames");
         check.Expect(core.WriteBack.InUse == 0, $"{core.WriteBack.InUse} writes are in use");
+        check.Expect(core.WriteBack.Bounce.InUse == 0, $"{core.WriteBack.Bounce.InUse} bounce frames are in use");
         check.Expect(core.Budget.Used <= core.Budget.Limit, $"{core.Budget.Used} bytes are charged, above the limit of {core.Budget.Limit}");
         return check._problems;
     }
@@ -156,7 +157,8 @@ internal sealed unsafe class IntegrityCheck
         }
 
         _holds += holds;
-        Expect(frame->References == owners + holds, $"frame {index} has {frame->References} references, {owners} owners and {holds} holds");
+        int bounces = _core.WriteBack.Bounce.IsIdle(index) ? 1 : 0;
+        Expect(frame->References == owners + holds + bounces, $"frame {index} has {frame->References} references, {owners} owners and {holds} holds");
     }
 
     private void CheckHeads()
@@ -182,7 +184,7 @@ internal sealed unsafe class IntegrityCheck
             FrameDescriptor* frame = _core.Frames.Descriptor(i);
             free += frame->State == FrameState.Free ? 1 : 0;
             active += frame->State != FrameState.Retired ? 1 : 0;
-            Expect(frame->State != FrameState.InUse || _owners.ContainsKey(i) || frame->Holds != 0, $"frame {i} is in use, but no page has it ({frame->References} references)");
+            Expect(frame->State != FrameState.InUse || _owners.ContainsKey(i) || frame->Holds != 0 || _core.WriteBack.Bounce.IsIdle(i), $"frame {i} is in use, but no page has it ({frame->References} references)");
             Expect(frame->State == FrameState.InUse || frame->References == 0, $"frame {i} is {frame->State} with {frame->References} references");
             CheckFrame(i, frame);
         }

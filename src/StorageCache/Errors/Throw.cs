@@ -60,6 +60,37 @@ internal static class Throw
         page,
         error);
 
+    /// <summary>See <see cref="PageCorruptException"/>.</summary>
+    public static PageCorruptException MakeCorrupt(string path, long page, in PageDefect defect) => new(
+        $"Page {page} of '{path}' is corrupt: {defect}.",
+        path,
+        page,
+        defect);
+
+    /// <summary>See <see cref="PageCorruptException"/>.</summary>
+    public static PageCorruptException MakeCutOff(string path, long length, int pageSize) => MakeCorrupt(path, length / pageSize, new PageDefect(
+        $"the file ends within it, at {length} bytes; one with a codec is a multiple of the page size ({pageSize} bytes) long: cut it there, or restore what is missing"));
+
+    /// <summary>A length that pages cannot be encoded in.</summary>
+    public static void IfNotWholePages(Mapping mapping, long length)
+    {
+        if (mapping.Codec is not null && length % mapping.PageSize != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(length), length, $"The length of '{mapping.Path}' is to be {length} bytes; allowed, since it has a codec: multiples of the page size ({mapping.PageSize} bytes).");
+        }
+    }
+
+    /// <summary>What a codec has thrown, as the failure of a transfer.</summary>
+    public static IO.BlockIOException MakeCodecFailed(Mapping mapping, long page, string what, Exception error) => new(
+        $"{what} page {page} of '{mapping.Path}' failed: its codec ({mapping.Codec!.GetType().Name}) has thrown {error.GetType().Name}: {error.Message}",
+        Platform.Errno.EIO,
+        error);
+
+    /// <summary>See <see cref="CacheFullException"/>.</summary>
+    public static Exception MakeNoRoomForCodec(PageCache cache) => new CacheFullException(
+        $"There is no room within the memory limit ({cache.MemoryLimit} bytes) for a page that is encoded, and nothing can be evicted for it.",
+        path: string.Empty);
+
     /// <summary>See <see cref="PageWriteException"/>.</summary>
     public static Exception MakeWriteFailed(Mapping mapping, long page, IOException error) => new PageWriteException(
         $"Page {page} of '{mapping.Path}' could not be written and stays dirty: {error.Message}",

@@ -35,7 +35,7 @@ public readonly unsafe struct OptimisticRead
     /// <exception cref="InvalidOperationException">The read was never begun.</exception>
     public long Page => Owner.PageOf(_slot);
 
-    /// <summary>The page's bytes, <see cref="Mapping.PageSize"/> of them; may be torn until validated.</summary>
+    /// <summary>The page's bytes, <see cref="Mapping.UsablePageSize"/> of them; may be torn until validated.</summary>
     /// <exception cref="InvalidOperationException">The read was never begun.</exception>
     public ReadOnlySpan<byte> Span
     {
@@ -44,7 +44,7 @@ public readonly unsafe struct OptimisticRead
             // Whatever frame stands in the slot by now, its memory is mapped (B-3); if it is not the one that the read began
             // with, the version has moved.
             Mapping mapping = Owner;
-            return MemoryMarshal.CreateReadOnlySpan(ref *mapping.ReadAddressOf(_slot->Frame), mapping.PageSize);
+            return MemoryMarshal.CreateReadOnlySpan(ref *mapping.ReadAddressOf(_slot->Frame), mapping.UsablePageSize);
         }
     }
 

@@ -40,7 +40,7 @@ public unsafe struct PageReadLease : IDisposable
     }
 
     /// <summary>
-    /// The page's bytes, <see cref="Mapping.PageSize"/> of them; what lies beyond the end of the file is zero. Valid until
+    /// The page's bytes, <see cref="Mapping.UsablePageSize"/> of them; what lies beyond the end of the file is zero. Valid until
     /// the lease is disposed of.
     /// </summary>
     /// <exception cref="InvalidOperationException">The lease is not held.</exception>
@@ -49,7 +49,7 @@ public unsafe struct PageReadLease : IDisposable
         get
         {
             Check();
-            return MemoryMarshal.CreateReadOnlySpan(ref *_mapping!.ReadAddressOf(_slot->Frame), _mapping.PageSize);
+            return MemoryMarshal.CreateReadOnlySpan(ref *_mapping!.ReadAddressOf(_slot->Frame), _mapping.UsablePageSize);
         }
     }
 

@@ -40,7 +40,7 @@ public unsafe struct PageWriteLease : IDisposable
     }
 
     /// <summary>
-    /// The page's bytes, <see cref="Mapping.PageSize"/> of them. Bytes beyond the end of the file are to stay zero: they are
+    /// The page's bytes, <see cref="Mapping.UsablePageSize"/> of them. Bytes beyond the end of the file are to stay zero: they are
     /// not written to it, and would show if it grew while the page is in memory.
     /// Valid until the lease is disposed of.
     /// </summary>
@@ -50,7 +50,7 @@ public unsafe struct PageWriteLease : IDisposable
         get
         {
             Check();
-            return MemoryMarshal.CreateSpan(ref *_mapping!.AddressOf(_slot->Frame), _mapping.PageSize);
+            return MemoryMarshal.CreateSpan(ref *_mapping!.AddressOf(_slot->Frame), _mapping.UsablePageSize);
         }
     }
 

@@ -32,7 +32,7 @@ public sealed partial class Mapping
     /// <summary>Makes the file longer. What comes in reads as zeros.</summary>
     /// <param name="length">The new length in bytes; if the file is that long already, nothing happens.</param>
     /// <param name="cancellationToken">Stops waiting for a truncation that is under way.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or within a page of what 64 bits can say.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or within a page of what 64 bits can say, or, with a codec, no multiple of the page size.</exception>
     /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
@@ -43,6 +43,7 @@ public sealed partial class Mapping
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, long.MaxValue - PageSize);
+        Throw.IfNotWholePages(this, length);
         ThrowIfNotWritable();
         using (await _lifetime.ReaderLockAsync(cancellationToken).ConfigureAwait(true))
         {
@@ -61,7 +62,7 @@ public sealed partial class Mapping
     /// </summary>
     /// <param name="length">The new length in bytes, at most the present one. The rest of the last page reads as zeros.</param>
     /// <param name="cancellationToken">Stops waiting for leases; nothing is lost then, and the length is as before.</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or above <see cref="Length"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative, or above <see cref="Length"/>, or, with a codec, no multiple of the page size.</exception>
     /// <exception cref="NotSupportedException">The mapping is read-only.</exception>
     /// <exception cref="MappingFailedException">The mapping has failed.</exception>
     /// <exception cref="MappingClosedException">The mapping is closed.</exception>
@@ -72,6 +73,7 @@ public sealed partial class Mapping
     private async Task TruncateInOrderAsync(long length, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
+        Throw.IfNotWholePages(this, length);
         ThrowIfNotWritable();
         using (await _lifetime.WriterLockAsync(cancellationToken).ConfigureAwait(true))
         {

@@ -133,13 +133,24 @@ public sealed unsafe partial class Mapping
         // Waiters are dispatched only when the load is back in its pool: they may run here and load again.
         ReadyChain ready = default;
         bool freed = false;
+        List<(PageLoad Load, IOException Error)>? defects = null;
         for (int i = 0; i < load.Count; i++)
         {
             int valid = Math.Clamp(bytesTransferred - (i * PageSize), 0, PageSize);
+            if (Codec is not null && !TryDecode(load, i, valid, ref defects))
+            {
+                continue;
+            }
+
             freed |= FinishPage(load.SlotAt(i), load.FirstPage + i, load.FrameAt(i), valid, ref ready);
         }
 
         _core.Loads.Return(load);
+        if (defects is not null)
+        {
+            FailDefects(defects);
+        }
+
         if (freed)
         {
             _core.FrameQueue.Pump();
@@ -266,10 +277,7 @@ public sealed unsafe partial class Mapping
     /// <summary>Makes a loaded page current and lets its waiters have it. Returns whether it had a frame to give back.</summary>
     private bool FinishPage(Slot* slot, long page, uint frame, int validBytes, ref ReadyChain ready)
     {
-        // What lies beyond the end of the file reads as zeros, whatever the device holds there.
-        long inFile = Math.Clamp(ContentLength - (page << _pageShift), 0, PageSize);
-        int keep = (int)Math.Min(validBytes, inFile);
-        new Span<byte>(AddressOf(frame) + keep, PageSize - keep).Clear();
+        int keep = ClearBeyondEnd(page, frame, validBytes);
         if (Sharing is { } sharing)
         {
             return FinishShareable(sharing, slot, page, frame, isWhole: keep == PageSize, ref ready);
@@ -280,6 +288,15 @@ public sealed unsafe partial class Mapping
         Grant(slot, ref ready);
         StateWord.UnlockList(slot);
         return false;
+    }
+
+    /// <summary>Has what lies beyond the end of the file read as zeros, whatever the device holds there. Returns how many bytes there are before it.</summary>
+    private int ClearBeyondEnd(long page, uint frame, int validBytes)
+    {
+        long inFile = Math.Clamp(ContentLength - (page << _pageShift), 0, PageSize);
+        int keep = (int)Math.Min(validBytes, inFile);
+        new Span<byte>(AddressOf(frame) + keep, PageSize - keep).Clear();
+        return keep;
     }
 
     /// <summary>Turns a page from loading to up to date, in a frame that is the caller's alone. The list lock is held.</summary>
@@ -331,7 +348,7 @@ public sealed unsafe partial class Mapping
         ReadyChain ready = default;
 
         // What has to be made is made before the lock is taken: an error, and, if the device may come back to the request, another.
-        Exception failure = Throw.MakeReadFailed(this, page, error);
+        Exception failure = error as PageCorruptException ?? Throw.MakeReadFailed(this, page, error);
         _core.Health.Raise(HealthEventKind.ReadFailed, this, page, error);
         PageLoad? another = load.IsForsaken ? _core.Loads.RentSingle() : null;
         StateWord.LockList(slot);

@@ -88,6 +88,13 @@ internal sealed unsafe class PageLoad : BlockRequest, IFrameWaiter, IThreadPoolW
         IsNew = issuer?.IsNew ?? false;
     }
 
+    /// <summary>Makes the load, of one page that another has read, one for whom that one was.</summary>
+    public void TakeOver(PageLoad other)
+    {
+        Issuer = other.Issuer;
+        IssuerTicket = other.IssuerTicket;
+    }
+
     /// <summary>Has the page read after all: the one who wanted it without its content has left.</summary>
     public void WantContent() => IsNew = false;
 

@@ -36,7 +36,7 @@ public sealed unsafe class ProtectedPage : IDisposable, IThreadPoolWorkItem
     /// <summary>Whether the page has these bytes still: no writer has broken away, and the page is in memory. It may change at any time.</summary>
     public bool IsCurrent => Volatile.Read(ref _released) == 0 && Mapping.HasFrame(Page, Frame);
 
-    /// <summary>The bytes, <see cref="Mapping.PageSize"/> of them. Valid until this is disposed of, or the cache is.</summary>
+    /// <summary>The bytes, <see cref="Mapping.UsablePageSize"/> of them. Valid until this is disposed of, or the cache is.</summary>
     /// <exception cref="ObjectDisposedException">This has been disposed of, or the cache has.</exception>
     [SuppressMessage("Design", "CA1065:Do not raise exceptions in unexpected locations", Justification = "As leases do.")]
     public ReadOnlySpan<byte> Span
@@ -44,7 +44,7 @@ public sealed unsafe class ProtectedPage : IDisposable, IThreadPoolWorkItem
         get
         {
             ObjectDisposedException.ThrowIf(Volatile.Read(ref _released) != 0 || Mapping.Cache.IsDisposed, this);
-            return new ReadOnlySpan<byte>(Mapping.ReadAddressOf(Frame), Mapping.PageSize);
+            return new ReadOnlySpan<byte>(Mapping.ReadAddressOf(Frame), Mapping.UsablePageSize);
         }
     }
 

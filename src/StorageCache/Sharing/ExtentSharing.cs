@@ -191,7 +191,7 @@ internal sealed class ExtentSharing
             List<CommonPages> common = await ConfirmAsync(other, mapping, cancellationToken).ConfigureAwait(true);
             long end = Math.Min(other.Length >> _core.PageShift, dirt.Pages.Pages);
             long endHere = Math.Min(mapping.Length >> _core.PageShift, pagesHere);
-            common = [.. common.Select(pages => pages.Before(end, endHere)).Where(pages => pages.Count > 0)];
+            common = [.. common.Select(pages => pages.Before(end, endHere)).Where(pages => pages.Count > 0 && MayBeEqual(mapping, pages))];
             RunList named = RunNaming.NameAll(other, common);
             if (common.Count > 0 && TryMakeMap(named, dirt.Pages) is { } map)
             {
@@ -265,7 +265,7 @@ internal sealed class ExtentSharing
         List<Mapping> others = [];
         foreach (Mapping other in _core.OpenMappings().Where(other => other != mapping && SpaceOf(other) == SpaceOf(mapping)))
         {
-            if (other.Sharing is not { SharesExtents: true } sharing || sharing.DomainNumber != mapping.Sharing!.DomainNumber)
+            if (other.Sharing is not { SharesExtents: true } sharing || sharing.DomainNumber != mapping.Sharing!.DomainNumber || !Equals(other.Codec, mapping.Codec))
             {
                 _core.Protection.Counters.Refused(ProtectionRefusal.OptedOut);
             }
@@ -277,6 +277,9 @@ internal sealed class ExtentSharing
 
         return [.. others.OrderByDescending(other => other == likely)];
     }
+
+    /// <summary>Whether pages in one place are equal in memory: what a codec has stored of a page is only that page (SH-10).</summary>
+    private static bool MayBeEqual(Mapping mapping, in CommonPages pages) => mapping.Codec is null || pages.First == pages.Second;
 
     private static ExtentSpace? SpaceOf(Mapping mapping) => (mapping.Device as IExtentDevice)?.ExtentSpace;
 

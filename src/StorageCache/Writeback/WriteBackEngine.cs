@@ -21,6 +21,9 @@ internal sealed class WriteBackEngine : IBackgroundWork
     /// </summary>
     public const long BytesLimit = 16 << 20;
 
+    /// <summary>How many bytes are kept at most for pages that are encoded.</summary>
+    public const int BytesKeptForEncoding = 4 << 20;
+
     private readonly CacheCore _core;
     private readonly IBackgroundThread _thread;
     private readonly TurnPermitWaiter _waiter;
@@ -51,6 +54,7 @@ internal sealed class WriteBackEngine : IBackgroundWork
         Permits = new WritePermits(Math.Clamp(places - Math.Max(1, places / 4), 1, core.Options.WriteBackDepth), BytesLimit);
         _runPages = RunBytes / core.PageSize;
         Throttle = new DirtyThrottle(core);
+        Bounce = new BounceFrames(core);
         SetLimits();
         _thread = core.Options.Threads.Create("StorageCache write-back", this);
         _waiter = new TurnPermitWaiter(_thread);
@@ -62,6 +66,9 @@ internal sealed class WriteBackEngine : IBackgroundWork
 
     /// <summary>One permit per write that may be under way.</summary>
     public WritePermits Permits { get; }
+
+    /// <summary>Memory that pages are encoded into.</summary>
+    public BounceFrames Bounce { get; }
 
     /// <summary>Runs under way.</summary>
     public int InUse => Volatile.Read(ref _inUse);
@@ -76,6 +83,7 @@ internal sealed class WriteBackEngine : IBackgroundWork
         _pagesBackground = Math.Max(1, (long)(frames * _core.Options.DirtyBackgroundRatio));
         long limit = Math.Max(2, (long)(frames * _core.Options.DirtyLimitRatio));
         Throttle.SetLimits((_pagesBackground + limit) / 2, limit);
+        Bounce.SetLimits();
     }
 
     /// <summary>Starts the background thread.</summary>

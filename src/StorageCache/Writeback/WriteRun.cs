@@ -52,6 +52,7 @@ internal sealed unsafe partial class WriteRun : BlockRequest, IThreadPoolWorkIte
         Mapping = mapping;
         Count = 0;
         ForgetLsns();
+        _encoded = 0;
     }
 
     /// <summary>Adds the next page; its frame is protected for this write.</summary>
@@ -86,6 +87,12 @@ internal sealed unsafe partial class WriteRun : BlockRequest, IThreadPoolWorkIte
     public void Submit()
     {
         Debug.Assert(HighestLsn <= Mapping.LogDurable, "no page is written before the log is durable up to its last change (WB-16)");
+        if (Mapping.Codec is not null)
+        {
+            SubmitEncoded();
+            return;
+        }
+
         FramePool frames = Mapping.Core.Frames;
         Reset(BlockOperation.Write, FirstPage * frames.PageSize);
         for (int i = 0; i < Count; i++)
@@ -104,6 +111,15 @@ internal sealed unsafe partial class WriteRun : BlockRequest, IThreadPoolWorkIte
     void IThreadPoolWorkItem.Execute() => Submit();
 
     /// <inheritdoc/>
-    protected override void OnCompleted(int bytesTransferred, IOException? error) =>
-        Mapping.CompleteWrite(this, bytesTransferred, error);
+    protected override void OnCompleted(int bytesTransferred, IOException? error)
+    {
+        if (BounceCount > 0)
+        {
+            CompleteEncoded(error);
+        }
+        else
+        {
+            Mapping.CompleteWrite(this, bytesTransferred, error);
+        }
+    }
 }

@@ -45,7 +45,8 @@ internal sealed class TestCache : IAsyncDisposable
         double dirtyLimit = 0.95,
         AccessPattern pattern = AccessPattern.Random,
         bool guarded = true,
-        IWriteAheadLog? log = null)
+        IWriteAheadLog? log = null,
+        PageCodec? codec = null)
     {
         device ??= new ScriptedDevice(pages);
         PageCache cache = new(new PageCacheOptions
@@ -62,7 +63,7 @@ internal sealed class TestCache : IAsyncDisposable
             WriteBackInterval = TimeSpan.FromHours(1),
             Guarded = guarded,
         });
-        return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern, Log = log }), log);
+        return new TestCache(cache, device, await cache.OpenAsync(device, new MappingOptions { AccessPattern = pattern, Log = log, Codec = codec }), log);
     }
 
     /// <summary>Writes a byte all over a page.</summary>
