@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Tests.Codecs;
 using StorageCache.Tests.Harness;
 using StorageCache.Tests.IO;
 using StorageCache.Tests.Stress;
@@ -13,6 +14,11 @@ internal sealed class ModelRun : IAsyncDisposable
     private const int PinsAtMost = 4;
 
     private readonly int _pageSize;
+
+    /// <summary>Bytes of a page that the model knows: those that are not the codec's.</summary>
+    private readonly int _usable;
+
+    private readonly PageCodec? _codec;
     private readonly ScratchDirectory? _directory;
     private readonly PageCache _cache;
     private readonly Mapping[] _mappings = new Mapping[Files];
@@ -26,9 +32,12 @@ internal sealed class ModelRun : IAsyncDisposable
     /// <param name="synchronousContinuations">Whether code goes on in place.</param>
     /// <param name="engine">What carries out the I/O of the files.</param>
     /// <param name="isGuarded">Whether bytes are read through a view that cannot be written.</param>
-    public ModelRun(int pageSize, bool isTiny, ScratchDirectory? directory, bool synchronousContinuations, IoEngine engine = IoEngine.Auto, bool isGuarded = true)
+    /// <param name="codec">What pages are encoded with.</param>
+    public ModelRun(int pageSize, bool isTiny, ScratchDirectory? directory, bool synchronousContinuations, IoEngine engine = IoEngine.Auto, bool isGuarded = true, PageCodec? codec = null)
     {
         _pageSize = pageSize;
+        _usable = pageSize - (codec?.TrailerSize ?? 0);
+        _codec = codec;
         _directory = directory;
         _cache = new PageCache(new PageCacheOptions
         {
@@ -49,7 +58,7 @@ internal sealed class ModelRun : IAsyncDisposable
     {
         for (int file = 0; file < Files; file++)
         {
-            _models[file] = new FileModel(_pageSize);
+            _models[file] = new FileModel(_usable);
             _devices[file] = new MemoryBlockDevice($"memory {file}");
             await OpenAsync(file);
         }
@@ -59,7 +68,7 @@ internal sealed class ModelRun : IAsyncDisposable
             await StepAsync(operation);
             for (int file = 0; file < Files; file++)
             {
-                Assert.True(_models[file].Length == _mappings[file].Length, $"file {file} is {_mappings[file].Length} bytes long instead of {_models[file].Length} after {operation}");
+                Assert.True(Stored(_models[file].Length) == _mappings[file].Length, $"file {file} is {_mappings[file].Length} bytes long instead of {_models[file].Length} after {operation}");
             }
         }
 
@@ -109,9 +118,15 @@ internal sealed class ModelRun : IAsyncDisposable
 
     private long Limit(int frames) => CacheCore.LeastMemory(_pageSize) + (Math.Max(0, frames - 64) * (long)(_pageSize + 256));
 
+    /// <summary>How long a file is of which the model has so many bytes.</summary>
+    private long Stored(long length) => _codec is null ? length : length / _usable * _pageSize;
+
+    /// <summary>A length that a file can have: whole pages, if there is a codec.</summary>
+    private long Possible(long length) => _codec is null ? length : length / _usable * _usable;
+
     private async Task OpenAsync(int file) => _mappings[file] = _directory is null
-        ? await _cache.OpenAsync(file == 0 ? new UnpunchableDevice(_devices[file]) : _devices[file])
-        : await _cache.OpenAsync(_directory.File($"file{file}"), new MappingOptions { Exclusive = false });
+        ? await _cache.OpenAsync(file == 0 ? new UnpunchableDevice(_devices[file]) : _devices[file], new MappingOptions { Codec = _codec })
+        : await _cache.OpenAsync(_directory.File($"file{file}"), new MappingOptions { Exclusive = false, Codec = _codec });
 
     private void Compare(int file, long page, ReadOnlySpan<byte> bytes)
     {
@@ -138,9 +153,28 @@ internal sealed class ModelRun : IAsyncDisposable
             stream.ReadExactly(bytes);
         }
 
+        bytes = Decoded(bytes);
         Assert.Equal(model.Length, bytes.Length);
         int same = model.Bytes.CommonPrefixLength(bytes);
-        Assert.True(same == bytes.Length, $"file {file} differs on the device at byte {same} (page {same / _pageSize})");
+        Assert.True(same == bytes.Length, $"file {file} differs on the device at byte {same} (page {same / _usable})");
+    }
+
+    /// <summary>What the pages of a file hold, without what is the codec's.</summary>
+    private byte[] Decoded(byte[] stored)
+    {
+        if (_codec is null)
+        {
+            return stored;
+        }
+
+        Assert.Equal(0, stored.Length % _pageSize);
+        byte[] bytes = new byte[stored.Length / _pageSize * _usable];
+        for (int page = 0; page < stored.Length / _pageSize; page++)
+        {
+            TestCodecs.Decode(_codec, page, stored.AsSpan(page * _pageSize, _pageSize)).AsSpan(0, _usable).CopyTo(bytes.AsSpan(page * _usable));
+        }
+
+        return bytes;
     }
 
     private async Task StepAsync(ModelOperation operation)
@@ -151,13 +185,13 @@ internal sealed class ModelRun : IAsyncDisposable
         switch (action)
         {
             case ModelAction.Extend:
-                long longer = (page * (long)_pageSize) + (value % _pageSize);
-                await mapping.ExtendAsync(longer);
+                long longer = Possible((page * (long)_usable) + (value % _usable));
+                await mapping.ExtendAsync(Stored(longer));
                 model.SetLength(Math.Max(longer, model.Length));
                 return;
             case ModelAction.Truncate:
-                long shorter = model.Length == 0 ? 0 : value % (model.Length + 1);
-                await mapping.TruncateAsync(shorter);
+                long shorter = model.Length == 0 ? 0 : Possible(value % (model.Length + 1));
+                await mapping.TruncateAsync(Stored(shorter));
                 model.SetLength(shorter);
                 return;
             case ModelAction.TruncateCancelled:
@@ -439,12 +473,12 @@ internal sealed class ModelRun : IAsyncDisposable
         long last = model.PageCount - 1;
         using PageReadLease held = await mapping.ReadAsync(last);
         using var source = new CancellationTokenSource();
-        long length = value % (last * _pageSize + 1);
-        Task truncation = mapping.TruncateAsync(length, source.Token).AsTask();
+        long length = Possible(value % (last * _usable + 1));
+        Task truncation = mapping.TruncateAsync(Stored(length), source.Token).AsTask();
         await Task.Delay(value % 3);
-        if (length / _pageSize < last && length % _pageSize != 0)
+        if (length / _usable < last && length % _usable != 0)
         {
-            using PageWriteLease lease = await mapping.WriteAsync(length / _pageSize);
+            using PageWriteLease lease = await mapping.WriteAsync(length / _usable);
             lease.MarkDirty();
         }
 
