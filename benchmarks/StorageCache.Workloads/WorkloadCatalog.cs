@@ -1,4 +1,5 @@
 using StorageCache.Workloads.Clones;
+using StorageCache.Workloads.Codec;
 using StorageCache.Workloads.Commit;
 using StorageCache.Workloads.Dedup;
 using StorageCache.Workloads.Hit;
@@ -14,5 +15,9 @@ namespace StorageCache.Workloads;
 internal static class WorkloadCatalog
 {
     /// <summary>All workloads.</summary>
-    public static IReadOnlyList<IWorkload> All { get; } = [new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new DedupWorkload(), new ProtectWorkload(), new CommitWorkload(), new RecoveryWorkload()];
+    public static IReadOnlyList<IWorkload> All { get; } =
+    [
+        new HitWorkload(), new WaitWorkload(), new MissWorkload(), new WriteWorkload(), new ClonesWorkload(), new DedupWorkload(), new ProtectWorkload(),
+        new CodecWorkload(), new CommitWorkload(), new RecoveryWorkload(),
+    ];
 }
