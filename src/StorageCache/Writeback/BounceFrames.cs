@@ -6,7 +6,7 @@ namespace StorageCache.Writeback;
 /// <summary>
 /// Frames that pages are encoded into on their way to the device: ordinary frames of the cache's, aligned, registered and charged to the
 /// memory limit as all are, which no page has. Some are kept back for as long as a mapping with a codec is open, so that dirty pages can
-/// be written however full the cache is; more are taken while there are free ones. Thread-safe; its lock is a leaf.
+/// be written however full the cache is; more are taken while there are free ones. Thread-safe.
 /// </summary>
 /// <remarks>
 /// A write that gets none stands in line. Those that have some wait for nothing but the device, so they give them back, to the first in
