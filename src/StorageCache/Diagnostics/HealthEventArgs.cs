@@ -21,7 +21,7 @@ public sealed class HealthEventArgs : EventArgs
     /// <summary>The page's number; null for what is not about one page.</summary>
     public long? Page { get; }
 
-    /// <summary>What the device or the log failed with; null for what is well again.</summary>
+    /// <summary>What the device or the log failed with, or the <see cref="PageCorruptException"/>; null for what is well again.</summary>
     public Exception? Error { get; }
 
     /// <summary>How many events before this one were dropped, because handlers had not got through those before.</summary>

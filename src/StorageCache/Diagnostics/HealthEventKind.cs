@@ -12,10 +12,10 @@ public enum HealthEventKind
     /// <summary>A page of which <see cref="WriteFailed"/> was told has been written.</summary>
     WriteRecovered,
 
-    /// <summary>A page could not be read.</summary>
+    /// <summary>A page could not be read, be it that its codec has thrown.</summary>
     ReadFailed,
 
-    /// <summary>A page was read, and its bytes are not what was written.</summary>
+    /// <summary>A page was read, and the codec of its mapping has found that its bytes are not what was written. Told each time, for read-ahead as well.</summary>
     PageCorrupt,
 
     /// <summary>The device could not make writes durable. The mapping is <see cref="MappingState.Failed"/> from now on.</summary>

@@ -349,7 +349,7 @@ public sealed unsafe partial class Mapping
 
         // What has to be made is made before the lock is taken: an error, and, if the device may come back to the request, another.
         Exception failure = error as PageCorruptException ?? Throw.MakeReadFailed(this, page, error);
-        _core.Health.Raise(HealthEventKind.ReadFailed, this, page, error);
+        _core.Health.Raise(failure == error ? HealthEventKind.PageCorrupt : HealthEventKind.ReadFailed, this, page, error);
         PageLoad? another = load.IsForsaken ? _core.Loads.RentSingle() : null;
         StateWord.LockList(slot);
         BufferHead* head = HeadOf(slot);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using StorageCache.Diagnostics;
 using StorageCache.IO;
 using StorageCache.Platform;
+using StorageCache.Tests.Codecs;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -51,6 +52,54 @@ public class HealthEventTests
         Assert.Equal(1, test.Cache.GetStatistics().ReadErrors);
         await test.Mapping.CloseAsync().InTime();
         await test.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_page_that_is_corrupt_is_told_each_time_and_as_nothing_else()
+    {
+        ChecksumPageCodec codec = new(TestCodecs.FileId);
+        await using TestCache test = await TestCache.OpenAsync(codec: codec);
+        ConcurrentQueue<HealthEventArgs> told = Listen(test.Cache);
+        for (int page = 4; page < 8; page++)
+        {
+            test.Device.Memory.Write(page * 4096, TestCodecs.Encode(codec, page == 5 ? 9 : page, 1));
+        }
+
+        PageCorruptException error = Assert.Throws<PageCorruptException>(() => test.Mapping.Read(5));
+        Wait.Until(() => told.Count == 1, "the event");
+        Assert.Same(error, told.Single().Error);
+
+        // Read ahead, it is nobody's error.
+        test.Mapping.Prefetch(4, 4);
+        Wait.Until(() => told.Count == 2, "the next event");
+        Wait.Until(() => test.Cache.Core.Loads.InUse == 0, "the loads to end");
+        Assert.Equal(1, test.ByteOf(6));
+        Assert.All(told, item => Assert.Equal((HealthEventKind.PageCorrupt, (long?)5), (item.Kind, item.Page)));
+        Assert.All(told, item => Assert.Same(test.Mapping, item.Mapping));
+        Assert.Equal(2, test.Cache.GetStatistics().CorruptPages);
+        Assert.Equal(0, test.Cache.GetStatistics().ReadErrors);
+    }
+
+    [Fact]
+    public async Task A_codec_that_throws_is_told_as_a_page_that_cannot_be_read_or_written()
+    {
+        InvalidOperationException thrown = new("the key is gone");
+        ScriptedCodec codec = new(TestCodecs.FileId);
+        await using TestCache test = await TestCache.OpenAsync(codec: codec);
+        ConcurrentQueue<HealthEventArgs> told = Listen(test.Cache);
+        test.Device.Memory.Write(5 * 4096, TestCodecs.Encode(codec, 5, 1));
+        test.Fill(6, 1);
+        codec.OnDecode = _ => throw thrown;
+        codec.OnEncode = _ => throw thrown;
+        Assert.Throws<PageReadException>(() => test.Mapping.Read(5));
+        await Assert.ThrowsAsync<PageWriteException>(() => test.Mapping.FlushAsync().InTime());
+        codec.OnEncode = null;
+        await test.Mapping.FlushAsync().InTime();
+        Wait.Until(() => told.Count == 3, "the events");
+        Assert.Equal(
+            [(HealthEventKind.ReadFailed, 5L), (HealthEventKind.WriteFailed, 6L), (HealthEventKind.WriteRecovered, 6L)],
+            told.Select(item => (item.Kind, item.Page!.Value)));
+        Assert.Equal([thrown, thrown, null], told.Select(item => item.Error?.InnerException));
     }
 
     [Fact]
