@@ -1,5 +1,5 @@
 using StorageCache.Workloads.Clones;
-using StorageCache.Workloads.Codec;
+using StorageCache.Workloads.Codecs;
 using StorageCache.Workloads.Commit;
 using StorageCache.Workloads.Dedup;
 using StorageCache.Workloads.Hit;

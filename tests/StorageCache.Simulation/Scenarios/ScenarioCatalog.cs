@@ -1,4 +1,5 @@
 using StorageCache.Simulation.Kernel;
+using StorageCache.Simulation.Scenarios.Codec;
 using StorageCache.Simulation.Scenarios.Engine;
 using StorageCache.Simulation.Scenarios.Register;
 using StorageCache.Simulation.Scenarios.Store;
@@ -9,7 +10,7 @@ namespace StorageCache.Simulation.Scenarios;
 internal static class ScenarioCatalog
 {
     /// <summary>Those that are to find something.</summary>
-    public static IReadOnlyList<IScenario> All { get; } = [new EngineScenario(), new StoreScenario(), new RotScenario()];
+    public static IReadOnlyList<IScenario> All { get; } = [new EngineScenario(), new CodecScenario(), new StoreScenario(), new RotScenario()];
 
     /// <summary>Those that the simulator itself is tested with.</summary>
     public static IReadOnlyList<IScenario> OwnTests { get; } = [.. Enum.GetValues<RegisterBug>().Select(static bug => new RegisterScenario(bug))];
