@@ -10,6 +10,7 @@ internal sealed class Disk : IDisposable
     /// <summary>The name for a directory of the file system that is there.</summary>
     public const string None = "none";
 
+    private const int Block = 4096;
     private const int UnmountAttempts = 500;
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
@@ -66,16 +67,34 @@ internal sealed class Disk : IDisposable
     }
 
     /// <summary>Leaves as good as no room.</summary>
-    /// <param name="least">Bytes that may be left.</param>
-    public void FillUp(long least)
+    /// <param name="left">Bytes to be left.</param>
+    public void FillUp(long left)
     {
         Run("sync", "--file-system", Path);
-        for (long size = new DriveInfo(Path).AvailableFreeSpace - least; size > 4096; size -= Math.Max(size / 16, 4096))
+        for (long size = new DriveInfo(Path).TotalFreeSpace; size > Block; size -= Math.Max(size / 16, Block))
         {
+            // The greater part at once.
             if (TryRun("fallocate", "--length", $"{size}", Ballast) is null)
             {
-                return;
+                break;
             }
+        }
+
+        using FileStream ballast = new(Ballast, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        ballast.Seek(0, SeekOrigin.End);
+        try
+        {
+            for (byte[] block = new byte[Block]; ; ballast.Write(block))
+            {
+                if (ballast.Position % (64 * Block) == 0)
+                {
+                    ballast.Flush(flushToDisk: true);
+                }
+            }
+        }
+        catch (IOException)
+        {
+            ballast.SetLength(Math.Max(ballast.Length - left, 0));
         }
     }
 
@@ -147,7 +166,12 @@ internal sealed class Disk : IDisposable
             file.SetLength(bytes);
         }
 
-        string[] options = _type == "btrfs" ? ["-q", "--mixed", _image] : ["-q", _image];
+        string[] options = _type switch
+        {
+            "btrfs" => ["-q", "--mixed", _image],
+            "ext4" => ["-q", "-m", "0", _image],
+            _ => ["-q", _image],
+        };
         Run($"mkfs.{_type}", options);
         string? failure = TryRun(out string device, "losetup", "--find", "--show", _image);
         if (failure is not null)

@@ -103,6 +103,7 @@ internal sealed class Histories
                 _clones.Remove(report.Store);
                 _stores.Remove(report.Store);
                 break;
+            case ReportKind.NotOpened:
             case ReportKind.Closed when report.Text.Length > 0:
                 Count(report.Text);
                 break;

@@ -9,6 +9,9 @@ internal enum ReportKind : byte
     /// <summary>A store was refused; <see cref="Report.Text"/> says how, and <see cref="Report.Operation"/> is 1 if in a way that a caller can understand.</summary>
     Refused,
 
+    /// <summary>A store could not be opened, as the disk has failed; <see cref="Report.Text"/> says how.</summary>
+    NotOpened,
+
     /// <summary>Keys of a store that has been opened; there may be several of these.</summary>
     Found,
 

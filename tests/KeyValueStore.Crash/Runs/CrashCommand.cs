@@ -10,6 +10,7 @@ namespace StorageCache.KeyValueStore.Crash.Runs;
 /// <summary>The command line.</summary>
 internal static class CrashCommand
 {
+    private static readonly string[] s_ownDisks = [.. Disk.Types.Where(static type => type != Disk.None)];
     private const int Succeeded = 0;
     private const int Violated = 2;
     private const int NotPossible = 3;
@@ -20,6 +21,8 @@ internal static class CrashCommand
         new("Kills processes that use stores on real files, fills and breaks the disks beneath them, and holds what is left against what was promised.")
         {
             CreateRun("kill", "Kill workers at random moments, again and again on the same files.", 100, static settings => new KillRun(settings), Disk.Types),
+            CreateRun("full", "Fill the disk up beneath workers, and make room again.", 20, static settings => new FullRun(settings), s_ownDisks),
+            CreateRun("eio", "Have the disk beneath workers fail every write, and mend it.", 20, static settings => new BrokenRun(settings), s_ownDisks),
             CreateWorker(),
         };
 

@@ -43,10 +43,16 @@ internal sealed class StoreLoad
                 // Of the process that was killed the kernel may hold the files for a moment longer.
                 await Task.Delay(s_pause).ConfigureAwait(false);
             }
-            catch (IOException) when (_worker.Plan.IsTolerant && !_worker.Stopped.IsCancellationRequested)
+            catch (IOException exception) when (_worker.Plan.IsTolerant && exception is not KeyValueStoreException)
             {
+                Report(new Report(ReportKind.NotOpened, _name, Text: _worker.Describe(exception)));
                 await CloseAsync().ConfigureAwait(false);
-                await Task.Delay(s_pause).ConfigureAwait(false);
+                if (_worker.Stopped.IsCancellationRequested)
+                {
+                    return false;
+                }
+
+                await Task.Delay(s_pause * 4).ConfigureAwait(false);
             }
             catch (Exception exception)
             {
@@ -95,7 +101,7 @@ internal sealed class StoreLoad
         }
         catch (Exception exception) when (_worker.Plan.IsTolerant && exception is IOException or ObjectDisposedException)
         {
-            Report(new Report(ReportKind.CloneFailed, name, Text: Worker.Describe(exception)));
+            Report(new Report(ReportKind.CloneFailed, name, Text: _worker.Describe(exception)));
             return null;
         }
         catch (Exception exception)
@@ -123,7 +129,7 @@ internal sealed class StoreLoad
         catch (Exception exception)
         {
             bool isExpected = _worker.Plan.IsTolerant && exception is IOException;
-            Report(new Report(isExpected ? ReportKind.Closed : ReportKind.Violation, _name, Text: isExpected ? Worker.Describe(exception) : $"closing fails: {exception}"));
+            Report(new Report(isExpected ? ReportKind.Closed : ReportKind.Violation, _name, Text: isExpected ? _worker.Describe(exception) : $"closing fails: {exception}"));
         }
     }
 
@@ -211,12 +217,12 @@ internal sealed class StoreLoad
         }
         catch (StoreFailedException exception) when (_worker.Plan.IsTolerant)
         {
-            Report(new Report(ReportKind.InDoubt, _name, operation, Text: Worker.Describe(exception)));
+            Report(new Report(ReportKind.InDoubt, _name, operation, Text: _worker.Describe(exception)));
             throw;
         }
         catch (IOException exception) when (_worker.Plan.IsTolerant)
         {
-            Report(new Report(ReportKind.Failed, _name, operation, Text: Worker.Describe(exception)));
+            Report(new Report(ReportKind.Failed, _name, operation, Text: _worker.Describe(exception)));
             throw;
         }
 

@@ -36,6 +36,7 @@ internal sealed class Worker(LifePlan plan, ReportWriter reports) : IAsyncDispos
     /// <summary>Works until the input ends, and closes the stores.</summary>
     public async Task RunAsync(Stream input)
     {
+        Task ended = StopAtEndAsync(input);
         foreach (StorePlan store in plan.Stores)
         {
             StoreLoad load = new(this, store.Name, store.Durability, NewSeed());
@@ -54,8 +55,7 @@ internal sealed class Worker(LifePlan plan, ReportWriter reports) : IAsyncDispos
 
         _running.AddRange(_loads.Select(static load => Task.Run(load.RunAsync)));
         Task cloning = Task.Run(() => CloneAllAsync(random));
-        await input.CopyToAsync(Stream.Null).ConfigureAwait(false);
-        await _stop.CancelAsync().ConfigureAwait(false);
+        await ended.ConfigureAwait(false);
         await cloning.ConfigureAwait(false);
         await Task.WhenAll(_running).ConfigureAwait(false);
         reports.Write(new Report(ReportKind.Closing));
@@ -69,7 +69,7 @@ internal sealed class Worker(LifePlan plan, ReportWriter reports) : IAsyncDispos
     }
 
     /// <summary>An error as it is counted: what differs from one time to the next is left out.</summary>
-    public static string Describe(Exception exception)
+    public string Describe(Exception exception)
     {
         string causes = exception.GetType().Name;
         Exception last = exception;
@@ -79,7 +79,13 @@ internal sealed class Worker(LifePlan plan, ReportWriter reports) : IAsyncDispos
             causes += " < " + last.GetType().Name;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{causes}: {new string([.. last.Message.Where(static letter => !char.IsDigit(letter))])}");
+        return string.Create(CultureInfo.InvariantCulture, $"{causes}: {new string([.. last.Message.Replace(plan.Directory, "", StringComparison.Ordinal).Where(static letter => !char.IsDigit(letter))])}");
+    }
+
+    private async Task StopAtEndAsync(Stream input)
+    {
+        await input.CopyToAsync(Stream.Null).ConfigureAwait(false);
+        await _stop.CancelAsync().ConfigureAwait(false);
     }
 
     private int NewSeed() => HashCode.Combine(plan.Seed, plan.Life, NextNumber());
