@@ -12,6 +12,52 @@ public class CloneTests
 
     public static TheoryData<string> Disks => [CloneDisk.Xfs, CloneDisk.Btrfs, CloneDisk.Tmpfs];
 
+    /// <summary>
+    /// A copy that begins as a store that was closed is taken for one, whatever the rest is. (Seen from outside, as a process that ends half way leaves it.)
+    /// </summary>
+    [Fact]
+    public async Task A_copy_begins_as_a_store_when_the_rest_of_it_is_there()
+    {
+        using MountedFileSystem disk = MountedFileSystem.Loop("ext4", 160L << 20);
+        string path = disk.File("source");
+        string copy = disk.File("copy");
+        await using (KeyValueStore made = await KeyValueStore.OpenAsync(path))
+        {
+            await made.PutAsync(TestData.Key(1), TestData.Value(1, 24 << 20));
+        }
+
+        byte[] expected = await File.ReadAllBytesAsync(path);
+        await using KeyValueStore source = await KeyValueStore.OpenAsync(path);
+        Task<KeyValueStoreClone> cloning = Task.Run(() => source.CloneAsync(copy).AsTask());
+        using TemporaryDirectory directory = new();
+        while (true)
+        {
+            bool isDone = cloning.IsCompleted;
+            if (File.Exists(copy))
+            {
+                // From its start to its end.
+                FileCopy.OfOpenFile(copy, directory.File());
+                byte[] found = await File.ReadAllBytesAsync(directory.File());
+                if (found.AsSpan(0, Math.Min(found.Length, source.PageSize)).ContainsAnyExcept((byte)0))
+                {
+                    Assert.Equal(expected.Length, found.Length);
+                    Assert.Equal(expected.AsSpan(source.PageSize), found.AsSpan(source.PageSize));
+                    break;
+                }
+            }
+
+            if (isDone)
+            {
+                await cloning;
+                Assert.Fail("The copy is done, and does not begin as a store.");
+            }
+        }
+
+        KeyValueStoreClone clone = await cloning;
+        Assert.False(clone.IsReflink);
+        await clone.Store.CloseAsync();
+    }
+
     [Theory]
     [MemberData(nameof(Disks))]
     public async Task A_clone_is_a_whole_store_of_its_own_and_so_is_a_clone_of_it(string type)

@@ -62,19 +62,17 @@ public sealed partial class Mapping
         }
     }
 
-    /// <summary>Copies all pages to an empty mapping, and makes them durable.</summary>
+    /// <summary>
+    /// Copies all pages to an empty mapping, and makes them durable: the first page when the others are, so that a file that is half copied, because the
+    /// process has ended, does not begin like the source.
+    /// </summary>
     internal async Task CopyToAsync(Mapping copy, CancellationToken cancellationToken)
     {
         long length = Length;
         long pages = length >> _pageShift;
-        for (long page = 0; page < pages; page++)
+        for (long page = 1; page < pages; page++)
         {
-            using (PageReadLease from = await ReadAsync(page, cancellationToken).ConfigureAwait(true))
-            using (PageWriteLease to = await copy.WriteNewAsync(page, cancellationToken).ConfigureAwait(true))
-            {
-                copy.TakeCopy(this, from, to);
-            }
-
+            await CopyToAsync(copy, page, cancellationToken).ConfigureAwait(true);
             if (page % CopiedAtOnce == CopiedAtOnce - 1)
             {
                 // Written and clean, they are no more in the way than any that was read once.
@@ -91,6 +89,18 @@ public sealed partial class Mapping
         }
 
         await copy.FlushAsync(cancellationToken).ConfigureAwait(true);
+        if (pages > 0)
+        {
+            await CopyToAsync(copy, 0, cancellationToken).ConfigureAwait(true);
+            await copy.FlushAsync(cancellationToken).ConfigureAwait(true);
+        }
+    }
+
+    private async Task CopyToAsync(Mapping copy, long page, CancellationToken cancellationToken)
+    {
+        using PageReadLease from = await ReadAsync(page, cancellationToken).ConfigureAwait(true);
+        using PageWriteLease to = await copy.WriteNewAsync(page, cancellationToken).ConfigureAwait(true);
+        copy.TakeCopy(this, from, to);
     }
 
     private void TakeCopy(Mapping source, in PageReadLease from, in PageWriteLease to)
