@@ -94,7 +94,8 @@ internal sealed class Disk : IDisposable
         }
         catch (IOException)
         {
-            ballast.SetLength(Math.Max(ballast.Length - left, 0));
+            // Full, as it was to be. To some file systems it is one too many already to take something away.
+            TryRun("truncate", "--size", $"-{left}", Ballast);
         }
     }
 
