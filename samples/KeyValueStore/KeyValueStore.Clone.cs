@@ -98,11 +98,20 @@ public sealed partial class KeyValueStore
         {
             // Before it is closed: until then its lock keeps others from coming to use it.
             files.Delete(clone.Path);
-            await clone.AbandonAsync(CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // What has failed before matters more, and is on its way.
+        }
+
+        try
+        {
+            // Whether or not it is gone: what is dirty of it keeps its frames, and the cache from being closed.
+            await clone.AbandonAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or ObjectDisposedException)
+        {
+            // As above.
         }
     }
 }

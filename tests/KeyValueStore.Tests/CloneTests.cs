@@ -12,6 +12,22 @@ public class CloneTests
 
     public static TheoryData<string> Disks => [CloneDisk.Xfs, CloneDisk.Btrfs, CloneDisk.Tmpfs];
 
+    [Fact]
+    public async Task A_clone_that_fails_and_cannot_be_taken_away_is_not_left_open()
+    {
+        using TemporaryDirectory directory = new();
+        string copy = directory.File("copy");
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 8 << 20 });
+        await using KeyValueStore source = await KeyValueStore.OpenAsync(
+            cache, directory.File(), new KeyValueStoreOptions { Files = new UndeletableFiles(copy) });
+        await source.PutAsync(TestData.Key(1), TestData.Value(1, 100));
+        IOException exception = await Assert.ThrowsAsync<IOException>(async () => await source.CloneAsync(copy));
+        Assert.Equal("Read-only.", exception.Message);
+        await using PageCache other = new(new PageCacheOptions { MemoryLimit = 8 << 20 });
+        await using Mapping unlocked = await other.OpenAsync(copy);
+        Assert.Null(await source.GetAsync(TestData.Key(2)));
+    }
+
     /// <summary>
     /// A copy that begins as a store that was closed is taken for one, whatever the rest is. (Seen from outside, as a process that ends half way leaves it.)
     /// </summary>

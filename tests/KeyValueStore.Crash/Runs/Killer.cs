@@ -5,10 +5,10 @@ namespace StorageCache.KeyValueStore.Crash.Runs;
 /// <summary>Kills one worker at a moment that a seed chooses.</summary>
 internal sealed class Killer
 {
-    private const int MostChanges = 1000;
+    private const int MostChanges = 500;
 
     /// <summary>Who was to be killed at a moment that does not come is killed after so many changes.</summary>
-    private const int ChangesAtMost = 600;
+    private const int ChangesAtMost = 250;
 
     private readonly Random _random;
     private int _countdown;
