@@ -13,9 +13,9 @@ public class CrashRunTests
     [InlineData("btrfs")]
     public async Task Everything_acknowledged_survives_kills(string fileSystem)
     {
-        KillRun run = new(Settings(fileSystem, times: 8));
+        KillRun run = new(Settings(fileSystem, times: 4));
         await RunAsync(run);
-        Assert.Equal(8, run.Totals.Lives);
+        Assert.Equal(4, run.Totals.Lives);
         Assert.True(run.Totals.Checked > 0 && run.Totals.Acknowledged > 0);
     }
 
@@ -25,9 +25,9 @@ public class CrashRunTests
     [InlineData("btrfs")]
     public async Task Everything_acknowledged_survives_a_full_disk_and_stores_go_on_when_there_is_room(string fileSystem)
     {
-        FullRun run = new(Settings(fileSystem, times: 3));
+        FullRun run = new(Settings(fileSystem, times: 2));
         await RunAsync(run);
-        Assert.Equal(3, run.Totals.Lives);
+        Assert.Equal(2, run.Totals.Lives);
     }
 
     [Theory]
@@ -36,9 +36,9 @@ public class CrashRunTests
     [InlineData("btrfs")]
     public async Task Everything_acknowledged_is_there_when_a_broken_disk_is_mended(string fileSystem)
     {
-        BrokenRun run = new(Settings(fileSystem, times: 3));
+        BrokenRun run = new(Settings(fileSystem, times: 2));
         await RunAsync(run);
-        Assert.Equal(3, run.Totals.Lives);
+        Assert.Equal(2, run.Totals.Lives);
         Assert.NotEmpty(run.Totals.Errors);
     }
 
