@@ -43,7 +43,7 @@ internal sealed class StoreLoad
                 // Of the process that was killed the kernel may hold the files for a moment longer.
                 await Task.Delay(s_pause).ConfigureAwait(false);
             }
-            catch (IOException exception) when (_worker.Plan.IsTolerant && exception is not KeyValueStoreException and not FileNotFoundException)
+            catch (IOException exception) when (_worker.Plan.IsTolerant && exception is StoreFailedException or not (KeyValueStoreException or FileNotFoundException))
             {
                 Report(new Report(ReportKind.NotOpened, _name, Text: _worker.Describe(exception)));
                 await CloseAsync().ConfigureAwait(false);
