@@ -37,16 +37,16 @@ public sealed partial class KeyValueStore
         LogSeat seat = new();
         (MappingClone clone, MetaPage meta, ulong firstLsn) = await ClonePagesAsync(path, seat, cancellationToken).ConfigureAwait(false);
         KeyValueStoreOptions options = _options with { ReadOnly = false };
+        StoreOpener opener = new(clone.Mapping, seat, path, options);
         try
         {
-            StoreOpener opener = new(clone.Mapping, seat, path, options);
             KeyValueStore store = new(await opener.AdoptAsync(meta, firstLsn, cancellationToken).ConfigureAwait(false), options, _ownCache);
             _ownCache?.Share();
             return new KeyValueStoreClone(store, clone.IsReflink, clone.WhyNot);
         }
         catch
         {
-            await TakeAwayAsync(clone.Mapping, options.Files).ConfigureAwait(false);
+            await TakeAwayAsync(clone.Mapping, options.Files, withLog: opener.OwnsLogFile).ConfigureAwait(false);
             throw;
         }
     }
@@ -92,12 +92,12 @@ public sealed partial class KeyValueStore
     }
 
     /// <summary>Takes away a clone that could not be opened.</summary>
-    private static async ValueTask TakeAwayAsync(Mapping clone, IStoreFiles files)
+    private static async ValueTask TakeAwayAsync(Mapping clone, IStoreFiles files, bool withLog)
     {
         try
         {
             // Before it is closed: until then its lock keeps others from coming to use it.
-            files.Delete(clone.Path);
+            files.Delete(clone.Path, withLog);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -19,6 +19,7 @@ public sealed partial class Mapping
     /// <param name="cancellationToken">Stops waiting; the mapping stays open.</param>
     /// <exception cref="PageWriteException">A dirty page could not be written. The mapping stays open and nothing is lost; closing again tries again.</exception>
     /// <exception cref="FlushFailedException">The sync failed. The mapping stays open in state <see cref="MappingState.Failed"/>; closing again closes it without what could not be made durable.</exception>
+    /// <exception cref="MappingFailedException">Another's flush has failed since the close was asked for; closing again closes it without what could not be made durable.</exception>
     /// <exception cref="MappingBusyException">
     /// A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>, not counting the time that writing took; or a
     /// flush or truncation that was under way has waited for one that long. The mapping stays open and nothing is lost.

@@ -258,6 +258,34 @@ public class CloneTests
         Assert.Equal(before, await File.ReadAllBytesAsync(directory.File(), TestContext.Current.CancellationToken));
     }
 
+    /// <remarks>What is in the place of a clone's log may be anybody's: a store may have that name.</remarks>
+    [Fact]
+    public async Task A_file_in_the_place_of_a_clones_log_is_left_as_it_is_and_there_is_no_clone()
+    {
+        using TemporaryDirectory directory = new();
+        string other = directory.File("clone.log");
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(other))
+        {
+            await store.PutAsync(TestData.Key(1), TestData.Value(1, 100));
+        }
+
+        byte[] before = await File.ReadAllBytesAsync(other);
+        await using KeyValueStore source = await KeyValueStore.OpenAsync(directory.File());
+        await source.PutAsync(TestData.Key(2), TestData.Value(2, 100));
+        await Assert.ThrowsAsync<StoreFormatException>(async () => await source.CloneAsync(directory.File("clone")));
+        Assert.Equal(before, await File.ReadAllBytesAsync(other));
+        Assert.False(File.Exists(directory.File("clone")));
+        await using (KeyValueStore open = await KeyValueStore.OpenAsync(other))
+        {
+            await Assert.ThrowsAsync<MappingLockedException>(async () => await source.CloneAsync(directory.File("clone")));
+            Assert.Equal(1, open.Count);
+        }
+
+        Assert.True(File.Exists(other));
+        Assert.False(File.Exists(directory.File("clone")));
+        await source.AssertSoundAsync();
+    }
+
     [Fact]
     public async Task What_cannot_be_cloned_leaves_nothing_behind_and_the_store_as_it_was()
     {

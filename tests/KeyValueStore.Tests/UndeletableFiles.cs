@@ -14,5 +14,5 @@ internal sealed class UndeletableFiles(string clone) : IStoreFiles
             ? throw new IOException("Read-only.")
             : FileSystemFiles.Instance.OpenLogAsync(cache, path, create, isReadOnly, cancellationToken);
 
-    public void Delete(string path) => throw new IOException("Read-only.");
+    public void Delete(string path, bool withLog) => throw new IOException("Read-only.");
 }

@@ -26,9 +26,12 @@ internal sealed class FileSystemFiles : IStoreFiles
         }
     }
 
-    public void Delete(string path)
+    public void Delete(string path, bool withLog)
     {
         File.Delete(path);
-        File.Delete(path + LogSuffix);
+        if (withLog)
+        {
+            File.Delete(path + LogSuffix);
+        }
     }
 }

@@ -18,5 +18,7 @@ internal interface IStoreFiles
     ValueTask<IBlockDevice?> OpenLogAsync(PageCache cache, string path, bool create, bool isReadOnly, CancellationToken cancellationToken);
 
     /// <summary>Takes a store's files away; there need be none.</summary>
-    void Delete(string path);
+    /// <param name="path">Path of the store.</param>
+    /// <param name="withLog">Whether the file in the log's place is the store's, and goes as well.</param>
+    void Delete(string path, bool withLog);
 }

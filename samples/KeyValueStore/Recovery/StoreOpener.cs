@@ -33,6 +33,9 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     private WriteAheadLog? _log;
     private RecoveryReport _recovery = RecoveryReport.None;
 
+    /// <summary>Whether the file in the log's place is this store's. Until it is, it may be anybody's.</summary>
+    public bool OwnsLogFile { get; private set; }
+
     /// <summary>Opens or makes the store.</summary>
     /// <param name="mayCreate">Whether an empty file becomes a store.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -178,6 +181,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
             ?? throw new InvalidOperationException($"There is no log for '{path}', though it was to be made.");
         await RefuseForeignAsync(_device, cancellationToken).ConfigureAwait(false);
         Guid identity = options.NewIdentity();
+        OwnsLogFile = true;
         _log = await WriteAheadLog.CreateAsync(_device, identity, firstLsn, _logOptions, cancellationToken).ConfigureAwait(false);
         meta = meta with { State = StoreState.Clean, LogIdentity = identity, RedoPoint = _log.NextLsn };
         if (mapping.PageCount == 0)

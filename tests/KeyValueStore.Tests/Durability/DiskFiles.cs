@@ -17,7 +17,7 @@ internal sealed class DiskFiles : IStoreFiles
     public ValueTask<IBlockDevice?> OpenLogAsync(PageCache cache, string path, bool create, bool isReadOnly, CancellationToken cancellationToken) =>
         new(create || Log.Length > 0 ? Log : null);
 
-    public void Delete(string path) => throw new NotSupportedException();
+    public void Delete(string path, bool withLog) => throw new NotSupportedException();
 
     /// <summary>Opens the store in a cache of its own.</summary>
     public ValueTask<KeyValueStore> OpenAsync(KeyValueStoreOptions? options = null) =>

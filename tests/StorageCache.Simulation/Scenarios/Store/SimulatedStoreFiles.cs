@@ -21,9 +21,12 @@ internal sealed class SimulatedStoreFiles(SimulatedDisk disk) : IStoreFiles
         new(create || disk.Exists(LogOf(path)) ? disk.Open(LogOf(path)) : null);
 
     /// <inheritdoc/>
-    public void Delete(string path)
+    public void Delete(string path, bool withLog)
     {
         disk.Delete(path);
-        disk.Delete(LogOf(path));
+        if (withLog)
+        {
+            disk.Delete(LogOf(path));
+        }
     }
 }
