@@ -127,20 +127,27 @@ internal sealed partial class WriteAheadLog
             (ulong start, ulong? chain) = RedoStart();
             LogStream stream = Stream();
             RecordScanner scanner = new(stream, start, chain);
-            while (scanner.Position < limit && await scanner.MoveNextAsync().ConfigureAwait(false))
+            try
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                records += scanner.Kind < LogKind.FirstOwn ? 1 : 0;
-                if ((long)(scanner.Position - start) - told >= Step)
+                while (scanner.Position < limit && await scanner.MoveNextAsync().ConfigureAwait(false))
                 {
-                    told = (long)(scanner.Position - start);
-                    progress?.Report(told);
+                    cancellationToken.ThrowIfCancellationRequested();
+                    records += scanner.Kind < LogKind.FirstOwn ? 1 : 0;
+                    if ((long)(scanner.Position - start) - told >= Step)
+                    {
+                        told = (long)(scanner.Position - start);
+                        progress?.Report(told);
+                    }
                 }
+            }
+            catch (IOException) when (scanner.Position < RedoPoint)
+            {
+                // What cannot be read is not needed any more.
             }
 
             if (scanner.Position < limit && scanner.Position < RedoPoint)
             {
-                // It was recycled, and may have been written over, under the eyes of this walk.
+                // It was recycled, and may have been written over or cut off, under the eyes of this walk.
                 records = 0;
                 told = 0;
                 continue;

@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.KeyValueStore.Logging;
 using Xunit;
 
@@ -110,6 +111,44 @@ public class LogRotTests
         Assert.NotNull(decayed.Problem);
         Assert.InRange(decayed.Problem.Lsn, lsn - 11_000, lsn);
         Assert.Contains("checksum", decayed.Problem.Found, StringComparison.Ordinal);
+    }
+
+    /// <summary>LOG-12: a walk that comes to what was recycled meanwhile, and cut off the file perhaps, goes on where the log begins now.</summary>
+    [Fact]
+    public async Task Verifying_leaves_out_what_is_recycled_meanwhile_and_cannot_be_read_any_more()
+    {
+        SectorDisk disk = new();
+        await using WriteAheadLog log = await LogBench.StartAsync(disk);
+        for (int i = 0; i < 50; i++)
+        {
+            await log.CommitAsync(LogBench.Payload(i, 10_000));
+        }
+
+        ulong redoPoint = log.DurableLsn;
+        await log.CommitAsync([7]);
+        int reads = 0;
+        bool recycles = false;
+        disk.Fault = request =>
+        {
+            if (request.Operation != BlockOperation.Read || ++reads != 3)
+            {
+                return null;
+            }
+
+            if (recycles)
+            {
+                Assert.True(log.RecycleBelowAsync(redoPoint).IsCompletedSuccessfully);
+            }
+
+            return new IOException("The file has become shorter.");
+        };
+        await Assert.ThrowsAsync<IOException>(() => log.VerifyAsync());
+        reads = 0;
+        recycles = true;
+        LogVerification sound = await log.VerifyAsync();
+        Assert.Null(sound.Problem);
+        Assert.Equal(1, sound.Records);
+        Assert.Equal((long)(log.DurableLsn - redoPoint), sound.Bytes);
     }
 
     [Fact]
