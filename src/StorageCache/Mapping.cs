@@ -40,6 +40,7 @@ public sealed partial class Mapping : IAsyncDisposable
     private readonly bool _ownsDevice;
     private long _residentPages;
     private volatile MappingState _state;
+    private Exception? _failure;
 
     internal unsafe Mapping(CacheCore core, int number, IBlockDevice device, FileIdentity? identity, SharingDomain domain, MappingSharing? sharing, PageCodec? codec, bool isReadOnly, bool ownsDevice)
     {
@@ -67,6 +68,9 @@ public sealed partial class Mapping : IAsyncDisposable
         Codec = codec;
         UsablePageSize = core.PageSize - (codec?.TrailerSize ?? 0);
         Path = device.Name;
+
+        // What the device holds may have got no further than a volatile cache.
+        NoteUntagged();
     }
 
     /// <summary>The cache that the mapping belongs to.</summary>
@@ -118,7 +122,7 @@ public sealed partial class Mapping : IAsyncDisposable
     internal CacheCore Core => _core;
 
     /// <summary>Why the mapping is <see cref="MappingState.Failed"/>.</summary>
-    internal Exception? Failure { get; private set; }
+    internal Exception? Failure => Volatile.Read(ref _failure);
 
     /// <summary>Address of a frame's bytes, for those who may change them: who has the write lease, or fills the frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

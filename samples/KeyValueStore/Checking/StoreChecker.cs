@@ -371,7 +371,7 @@ internal sealed class StoreChecker(Mapping mapping, WriteAheadLog? log, PageLimi
             using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
             lease.Span.CopyTo(_page);
         }
-        catch (PageReadException exception)
+        catch (PageCacheException exception) when (exception is PageReadException or MappingFailedException)
         {
             Report(page, $"it cannot be read ({exception.Message})");
             return false;

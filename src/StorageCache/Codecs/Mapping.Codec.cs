@@ -53,10 +53,7 @@ public sealed unsafe partial class Mapping
             return true;
         }
 
-        PageLoad single = _core.Loads.RentSingle();
-        single.Prepare(this, load.SlotAt(index), page, issuer: null, frame);
-        single.TakeOver(load);
-        (defects ??= []).Add((single, error));
+        AddDefect(load, index, error, ref defects);
         return false;
     }
 
@@ -77,17 +74,6 @@ public sealed unsafe partial class Mapping
         {
             _core.Counters.ReadFailed();
             return Throw.MakeCodecFailed(this, page, "Decoding", thrown);
-        }
-    }
-
-    /// <summary>Ends the loads of pages that were read and are not what they were to be, as a failed read of each would (PC-3).</summary>
-    private void FailDefects(List<(PageLoad Load, IOException Error)> defects)
-    {
-        // Others that came with them have been granted to waiters who do not know yet: nobody's code runs here that could wait for those.
-        using InlineResumption.Bar bar = InlineResumption.Forbid();
-        foreach ((PageLoad load, IOException error) in defects)
-        {
-            FailLoad(load, error);
         }
     }
 }

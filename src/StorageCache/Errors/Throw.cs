@@ -131,6 +131,13 @@ internal static class Throw
         mapping.Path,
         inner: mapping.Failure);
 
+    /// <summary>See <see cref="MappingFailedException"/>.</summary>
+    public static IOException MakeLost(Mapping mapping, long page) => new MappingFailedException(
+        $"Page {page} of '{mapping.Path}' is not in memory, and the device may have lost what was written to it: the file failed to become durable earlier. Close it, reopen it and recover.",
+        mapping.Path,
+        page,
+        mapping.Failure);
+
     /// <summary>See <see cref="MappingBusyException"/>.</summary>
     public static Exception MakeBusy(Mapping mapping, long page) => new MappingBusyException(
         $"'{mapping.Path}' cannot be closed: page {page} is still leased or pinned.",

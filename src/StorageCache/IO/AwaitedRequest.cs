@@ -23,7 +23,13 @@ internal abstract class AwaitedRequest : BlockRequest
         }
         else
         {
+            OnFailing(error);
             _completion.SetException(error);
         }
+    }
+
+    /// <summary>Hears of a failure, on the thread on which the request ends and before whoever awaits it.</summary>
+    protected virtual void OnFailing(IOException error)
+    {
     }
 }

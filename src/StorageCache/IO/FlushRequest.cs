@@ -1,7 +1,7 @@
 namespace StorageCache.IO;
 
 /// <summary>Has a device make durable what was written to it.</summary>
-internal sealed class FlushRequest : AwaitedRequest
+internal class FlushRequest : AwaitedRequest
 {
     /// <summary>Runs the flush on a device. Called once.</summary>
     public Task RunAsync(IBlockDevice device)

@@ -492,7 +492,7 @@ public sealed unsafe partial class Mapping
         // A truncation lowers the length first and looks for pages afterwards, and closing does likewise: one of
         // the two sees the other (M-3).
         Interlocked.MemoryBarrier();
-        error = Refusal(waiter);
+        error = Refusal(waiter) ?? (MayBeLost(slot, waiter.Page) ? Throw.MakeLost(this, waiter.Page) : null);
         if (error is not null)
         {
             ReadyChain nobody = default;

@@ -95,7 +95,7 @@ public sealed unsafe partial class Mapping
 
         // As for every claim: see M-3.
         Interlocked.MemoryBarrier();
-        if ((isNew ? !TryExtendNow(page) : page >= PageCount) || _state is MappingState.Closing or MappingState.Closed || !MayComeIn(page))
+        if ((isNew ? !TryExtendNow(page) : page >= PageCount || MayBeLost(slot, page)) || _state is MappingState.Closing or MappingState.Closed || !MayComeIn(page))
         {
             ReadyChain nobody = default;
             Unclaim(slot, ref nobody);

@@ -149,7 +149,9 @@ public sealed partial class Mapping
         {
             if (DeviceBoundary.LengthOf(Device) > length)
             {
+                NoteUntagged();
                 await DeviceBoundary.SetLengthAsync(Device, length).ConfigureAwait(true);
+                NoteUntagged();
             }
         }
         catch (IOException error)

@@ -137,6 +137,12 @@ public sealed unsafe partial class Mapping
         for (int i = 0; i < load.Count; i++)
         {
             int valid = Math.Clamp(bytesTransferred - (i * PageSize), 0, PageSize);
+            if (MayBeLost(load.SlotAt(i), load.FirstPage + i))
+            {
+                AddDefect(load, i, Throw.MakeLost(this, load.FirstPage + i), ref defects);
+                continue;
+            }
+
             if (Codec is not null && !TryDecode(load, i, valid, ref defects))
             {
                 continue;
@@ -348,8 +354,12 @@ public sealed unsafe partial class Mapping
         ReadyChain ready = default;
 
         // What has to be made is made before the lock is taken: an error, and, if the device may come back to the request, another.
-        Exception failure = error as PageCorruptException ?? Throw.MakeReadFailed(this, page, error);
-        _core.Health.Raise(failure == error ? HealthEventKind.PageCorrupt : HealthEventKind.ReadFailed, this, page, error);
+        Exception failure = error is PageCorruptException or MappingFailedException ? error : Throw.MakeReadFailed(this, page, error);
+        if (error is not MappingFailedException)
+        {
+            _core.Health.Raise(failure == error ? HealthEventKind.PageCorrupt : HealthEventKind.ReadFailed, this, page, error);
+        }
+
         PageLoad? another = load.IsForsaken ? _core.Loads.RentSingle() : null;
         StateWord.LockList(slot);
         BufferHead* head = HeadOf(slot);
@@ -406,6 +416,32 @@ public sealed unsafe partial class Mapping
         _core.DropFrame(frame);
         ready.Dispatch();
     }
+
+    /// <summary>Adds a load of a page alone, which was read and is not to be had, to those that are to fail.</summary>
+    private void AddDefect(PageLoad load, int index, IOException error, ref List<(PageLoad Load, IOException Error)>? defects)
+    {
+        PageLoad single = _core.Loads.RentSingle();
+        single.Prepare(this, load.SlotAt(index), load.FirstPage + index, issuer: null, load.FrameAt(index));
+        single.TakeOver(load);
+        (defects ??= []).Add((single, error));
+    }
+
+    /// <summary>Ends the loads of pages that were read and are not what they were to be, as a failed read of each would (PC-3).</summary>
+    private void FailDefects(List<(PageLoad Load, IOException Error)> defects)
+    {
+        // Others that came with them have been granted to waiters who do not know yet: nobody's code runs here that could wait for those.
+        using InlineResumption.Bar bar = InlineResumption.Forbid();
+        foreach ((PageLoad load, IOException error) in defects)
+        {
+            FailLoad(load, error);
+        }
+    }
+
+    /// <summary>
+    /// Whether a sync has failed, so that the device may have lost what it has taken for a page since the last good one. What is in
+    /// memory is what was written; the device is not asked for it any more (WB-20).
+    /// </summary>
+    private bool MayBeLost(Slot* slot, long page) => Volatile.Read(ref _failure) is not null && _table.MayBeUnsynced(slot, page);
 
     /// <summary>Reads the pages of a failed run one by one, so that only those which cannot be read fail.</summary>
     private void NarrowLoad(PageLoad run)

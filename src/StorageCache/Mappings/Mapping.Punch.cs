@@ -166,7 +166,10 @@ public sealed partial class Mapping
             // All of the last page, although the file may end within it: a device gives back whole blocks only.
             long offset = punch.FirstPage << _pageShift;
             long length = (long)Math.Min((ulong)pages << _pageShift, (ulong)(long.MaxValue - offset));
-            return await DeviceBoundary.TryPunchAsync(Device, offset, length).ConfigureAwait(true);
+            NoteUntagged();
+            bool isPunched = await DeviceBoundary.TryPunchAsync(Device, offset, length).ConfigureAwait(true);
+            NoteUntagged();
+            return isPunched;
         }
         catch (IOException error)
         {

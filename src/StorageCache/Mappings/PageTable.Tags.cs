@@ -9,6 +9,9 @@ namespace StorageCache.Mappings;
 /// </content>
 internal sealed unsafe partial class PageTable
 {
+    /// <summary>A bit for each generation of which not all that is not synced is tagged.</summary>
+    private int _untagged;
+
     /// <summary>
     /// Finds the first leaf with dirty pages that ends behind a page and keeps it alive; null when there is none.
     /// </summary>
@@ -60,6 +63,35 @@ internal sealed unsafe partial class PageTable
             if (Volatile.Read(ref words[i]) != 0)
             {
                 Interlocked.Exchange(ref words[i], 0);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whether what the device holds of a page may be lost when the next sync fails: the page is tagged as not synced, or might have been.
+    /// The page's leaf is in use by the caller.
+    /// </summary>
+    public bool MayBeUnsynced(Slot* slot, long page)
+    {
+        LeafHeader* leaf = _memory.HeaderOf(slot);
+        ulong tags = Volatile.Read(ref leaf->UnsyncedEven[WordOf(page)]) | Volatile.Read(ref leaf->UnsyncedOdd[WordOf(page)]);
+        return Volatile.Read(ref _untagged) != 0 || (tags & BitOf(page)) != 0;
+    }
+
+    /// <summary>Notes that something is not synced in a generation which no tag tells of: pages without a leaf.</summary>
+    public void NoteUntagged(int generation) => Interlocked.Or(ref _untagged, 1 << (generation & 1));
+
+    /// <summary>Notes that a generation is synced, as far as no tag told of it.</summary>
+    public void ClearUntagged(int generation) => Interlocked.And(ref _untagged, ~(1 << (generation & 1)));
+
+    /// <summary>Keeps what the tags of a leaf say that goes.</summary>
+    private void KeepUnsynced(LeafHeader* leaf)
+    {
+        for (int generation = 0; generation < 2; generation++)
+        {
+            if (NextUnsynced(leaf, generation, leaf->FirstPage) >= 0)
+            {
+                NoteUntagged(generation);
             }
         }
     }

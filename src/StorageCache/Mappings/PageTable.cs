@@ -154,6 +154,7 @@ internal sealed unsafe partial class PageTable
                 return false;
             }
 
+            KeepUnsynced(leaf);
             Cut((NodeHeader*)leaf->Parent, leaf->FirstPage);
         }
 

@@ -306,41 +306,56 @@ public sealed partial class Mapping
         Interlocked.MemoryBarrier();
         try
         {
-            await new FlushRequest().RunAsync(Device).ConfigureAwait(true);
-            ForEachLeaf(generation, redirty: false);
+            await new SyncRequest(this).RunAsync().ConfigureAwait(true);
+            ForgetUnsynced(generation);
             _bound.Synced(generation);
         }
         catch (IOException error)
         {
-            Failure = error;
             _state = MappingState.Failed;
-            ForEachLeaf(0, redirty: true);
-            ForEachLeaf(1, redirty: true);
+            Redirty();
             _core.Counters.SyncFailed();
             _core.Health.Raise(HealthEventKind.SyncFailed, this, page: null, error);
         }
     }
 
-    private unsafe void ForEachLeaf(int generation, bool redirty)
+    /// <summary>
+    /// Notes that a sync has failed, on whatever thread it ends: from here on the device is not believed any more in what was written
+    /// to it since the last good sync (WB-20).
+    /// </summary>
+    internal void FailSync(IOException error) => Volatile.Write(ref _failure, error);
+
+    /// <summary>Notes that what the device holds changes by something else than a write of a page, and is not synced; before and after it does.</summary>
+    private void NoteUntagged() => _table.NoteUntagged(Volatile.Read(ref _unsyncedGeneration));
+
+    /// <summary>Notes that what was written in a generation is synced.</summary>
+    private unsafe void ForgetUnsynced(int generation)
     {
-        long next = 0;
-        while (true)
+        for (LeafHeader* leaf = _table.EnterNextLeaf(0); leaf != null; leaf = NextLeaf(leaf))
         {
-            LeafHeader* leaf = _table.EnterNextLeaf(next);
-            if (leaf == null)
-            {
-                return;
-            }
-
-            if (redirty)
-            {
-                Redirty(leaf, generation);
-            }
-
             PageTable.ClearUnsynced(leaf, generation);
-            next = leaf->FirstPage + PageTable.SlotsPerLeaf;
-            _core.PageTables.Leave(leaf);
         }
+
+        // Afterwards: a leaf that goes meanwhile leaves its tags there.
+        _table.ClearUntagged(generation);
+    }
+
+    /// <summary>Makes dirty again what was written since the last good sync and is resident. What is not keeps its tags (WB-20).</summary>
+    private unsafe void Redirty()
+    {
+        for (LeafHeader* leaf = _table.EnterNextLeaf(0); leaf != null; leaf = NextLeaf(leaf))
+        {
+            Redirty(leaf, 0);
+            Redirty(leaf, 1);
+        }
+    }
+
+    /// <summary>Goes from a leaf that is in use to the next one.</summary>
+    private unsafe LeafHeader* NextLeaf(LeafHeader* leaf)
+    {
+        long next = leaf->FirstPage + PageTable.SlotsPerLeaf;
+        _core.PageTables.Leave(leaf);
+        return _table.EnterNextLeaf(next);
     }
 
     private unsafe void Redirty(LeafHeader* leaf, int generation)

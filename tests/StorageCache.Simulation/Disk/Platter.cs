@@ -38,9 +38,6 @@ internal sealed class Platter
     /// <summary>Whether the disk has lied about the length, or lost it.</summary>
     public bool IsLengthDamaged { get; set; }
 
-    /// <summary>How often a flush has failed that lost what it was to flush.</summary>
-    public int Drops { get; private set; }
-
     /// <summary>How many sectors are not durable as they are read.</summary>
     public int VolatileSectors => _volatile.Count(sector => _sectors[sector].IsVolatile);
 
@@ -167,7 +164,6 @@ internal sealed class Platter
     /// <summary>Loses all or some of what is not durable, for readers as well. The length stays.</summary>
     public void Drop(SimulationRandom random, bool all)
     {
-        Drops++;
         foreach (int sector in _volatile)
         {
             if (all || random.PerMille(500))

@@ -13,7 +13,6 @@ internal sealed class FileModel(int number, int pagesAtMost)
     /// <summary>Lengths that a loss of power may bring back, in pages: the first is durable.</summary>
     private readonly List<(long Sequence, long Pages)> _lengths = [(0, 0)];
     private long _sequence;
-    private int _dropsSeen;
 
     /// <summary>Tells the file from others.</summary>
     public int Number => number;
@@ -117,14 +116,10 @@ internal sealed class FileModel(int number, int pagesAtMost)
     public void Check(long page, ReadOnlySpan<byte> bytes)
     {
         bool mayBeZeros = IsVanishing(page);
-
-        // Whose sync has failed is read as the device has it, as far as it is not in memory still: that may be older.
-        bool mayBeOlder = Device.Platter.Drops != _dropsSeen;
         for (int sector = 0; sector < PageModel.Sectors; sector++)
         {
             long version = VersionOf(bytes, page, sector);
-            if (version != _pages[page].Current(sector) && !(mayBeZeros && version == PageStamp.Zeros)
-                && !(mayBeOlder && _pages[page].MayHold(sector, version)))
+            if (version != _pages[page].Current(sector) && !(mayBeZeros && version == PageStamp.Zeros))
             {
                 throw new ViolationException($"Sector {sector} of page {page} of '{Name}' holds version {version} in memory; {_pages[page]}.");
             }
@@ -136,7 +131,6 @@ internal sealed class FileModel(int number, int pagesAtMost)
     public void Recover(bool isSettled)
     {
         Platter platter = Device.Platter;
-        _dropsSeen = platter.Drops;
         long pages = platter.Length / 4096;
         long least = Math.Min(_lengths.Min(static length => length.Pages), TruncatingTo ?? long.MaxValue);
         if (pages * 4096 != platter.Length || pages < least || pages > _lengths.Max(static length => length.Pages))
