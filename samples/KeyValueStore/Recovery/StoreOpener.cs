@@ -213,6 +213,8 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
 
     private async ValueTask<MetaPage> OpenExistingAsync(CancellationToken cancellationToken)
     {
+        // What is about to be read may have got no further than a volatile cache. The log below the redo point is used again, so that must not come back (KV-17).
+        await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
         MetaPage meta = await ReadMetaAsync(cancellationToken).ConfigureAwait(false);
         _device = await options.Files.OpenLogAsync(mapping.Cache, path, create: false, mapping.IsReadOnly, cancellationToken).ConfigureAwait(false);
         if (_device is null)

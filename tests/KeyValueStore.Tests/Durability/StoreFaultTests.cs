@@ -53,6 +53,54 @@ public class StoreFaultTests
         await again.AssertSoundAsync();
     }
 
+    /// <remarks>
+    /// KV-17. The meta page names a new redo point and cannot be synchronised: who opens the store then reads a redo point that a loss of power may take back,
+    /// and must not use the log below it again. Where the log ends decides whether it would: so several ends are tried.
+    /// </remarks>
+    [Fact]
+    public async Task A_redo_point_that_is_not_durable_is_made_durable_before_it_is_relied_upon()
+    {
+        for (int keys = 40; keys < 48; keys++)
+        {
+            DiskFiles files = new();
+            KeyValueStore store = await files.OpenAsync();
+            for (int i = 0; i < keys; i++)
+            {
+                await store.PutAsync(TestData.Key(i), TestData.Value(i, 2000), Cancellation);
+            }
+
+            bool writesMeta = false;
+            files.Pages.Fault = request =>
+            {
+                writesMeta |= request.Operation == BlockOperation.Write && request.Offset == 0;
+                return writesMeta && request.Operation == BlockOperation.Flush ? new BlockIOException("It fails.", 5) : null;
+            };
+            await Assert.ThrowsAsync<FlushFailedException>(async () => await store.CheckpointAsync(Cancellation));
+            await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());
+            files.Pages.Fault = static request => request.Operation == BlockOperation.Flush ? new BlockIOException("It fails.", 5) : null;
+            try
+            {
+                KeyValueStore next = await files.OpenAsync();
+                await Assert.ThrowsAnyAsync<IOException>(async () => await next.PutAsync(TestData.Key(0), TestData.Value(0, 2000), Cancellation));
+                await Assert.ThrowsAnyAsync<IOException>(async () => await next.CloseAsync());
+            }
+            catch (FlushFailedException)
+            {
+                // It cannot rely upon what it has read.
+            }
+
+            files.Pages.Fault = null;
+            files.LosePower(new Random(keys));
+            await using KeyValueStore again = await files.OpenAsync();
+            for (int i = 0; i < keys; i++)
+            {
+                Assert.Equal(TestData.Value(i, 2000), await again.GetAsync(TestData.Key(i), Cancellation));
+            }
+
+            await again.AssertSoundAsync();
+        }
+    }
+
     [Fact]
     public async Task A_page_that_cannot_be_written_fails_the_checkpoint_and_not_the_store()
     {
