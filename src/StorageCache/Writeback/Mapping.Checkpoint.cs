@@ -124,22 +124,11 @@ public sealed partial class Mapping
     private unsafe PageRanges FindDirty()
     {
         PageRanges pages = new();
-        long cursor = 0;
-        while (true)
+        foreach (Slot* slot in WalkDirty())
         {
-            LeafHeader* leaf = _table.EnterNextDirtyLeaf(cursor);
-            if (leaf == null)
-            {
-                return pages;
-            }
-
-            for (long page = PageTable.NextDirty(leaf, cursor); page >= 0; page = PageTable.NextDirty(leaf, page + 1))
-            {
-                pages.Add(page);
-            }
-
-            cursor = leaf->FirstPage + PageTable.SlotsPerLeaf;
-            _core.PageTables.Leave(leaf);
+            pages.Add(PageOf(slot));
         }
+
+        return pages;
     }
 }

@@ -51,34 +51,34 @@ public sealed partial class Mapping
     private unsafe ulong LookAtHeads(List<DirtyPage>? pages)
     {
         ulong oldest = 0;
-        long cursor = 0;
-        while (true)
+        foreach (Slot* slot in WalkDirty())
         {
-            LeafHeader* leaf = _table.EnterNextDirtyLeaf(cursor);
-            if (leaf == null)
+            if (TryLookAtDirty(slot, out DirtyPage page))
             {
-                return oldest;
+                oldest = DurabilityBound.Lower(oldest, page.RecoveryLsn);
+                pages?.Add(page);
             }
-
-            Slot* slots = _core.PageTables.SlotsOf(leaf);
-            for (long page = PageTable.NextDirty(leaf, cursor); page >= 0; page = PageTable.NextDirty(leaf, page + 1))
-            {
-                Slot* slot = slots + (page - leaf->FirstPage);
-                ulong state = StateWord.LockList(slot);
-                if ((state & StateWord.Dirty) != 0)
-                {
-                    BufferHead* head = HeadOf(slot);
-                    ulong recovery = Volatile.Read(ref head->RecoveryLsn);
-                    oldest = DurabilityBound.Lower(oldest, recovery);
-                    pages?.Add(new DirtyPage(page, Volatile.Read(ref head->Lsn), recovery));
-                }
-
-                StateWord.UnlockList(slot);
-            }
-
-            cursor = leaf->FirstPage + PageTable.SlotsPerLeaf;
-            _core.PageTables.Leave(leaf);
         }
+
+        return oldest;
+    }
+
+    /// <summary>The pages that are tagged dirty.</summary>
+    private DirtySlots WalkDirty() => new(_table, _core.PageTables);
+
+    /// <summary>Looks at the numbers of a page whose leaf is kept alive. Returns false if it is not dirty any more.</summary>
+    private unsafe bool TryLookAtDirty(Slot* slot, out DirtyPage page)
+    {
+        page = default;
+        bool isDirty = (StateWord.LockList(slot) & StateWord.Dirty) != 0;
+        if (isDirty)
+        {
+            BufferHead* head = HeadOf(slot);
+            page = new DirtyPage(PageOf(slot), Volatile.Read(ref head->Lsn), Volatile.Read(ref head->RecoveryLsn));
+        }
+
+        StateWord.UnlockList(slot);
+        return isDirty;
     }
 
     /// <summary>Makes a page dirty by a change with a number. The caller holds its exclusive latch.</summary>

@@ -128,33 +128,16 @@ public sealed partial class Mapping
     /// <summary>The highest number that a dirty page is marked with, and the page; 0 if none is.</summary>
     private unsafe ulong HighestDirtyLsn(out long highestPage)
     {
-        ulong highest = 0;
-        highestPage = 0;
-        long cursor = 0;
-        while (true)
+        DirtyPage highest = default;
+        foreach (Slot* slot in WalkDirty())
         {
-            LeafHeader* leaf = _table.EnterNextDirtyLeaf(cursor);
-            if (leaf == null)
+            if (TryLookAtDirty(slot, out DirtyPage page) && page.Lsn > highest.Lsn)
             {
-                return highest;
+                highest = page;
             }
-
-            Slot* slots = _core.PageTables.SlotsOf(leaf);
-            for (long page = PageTable.NextDirty(leaf, cursor); page >= 0; page = PageTable.NextDirty(leaf, page + 1))
-            {
-                Slot* slot = slots + (page - leaf->FirstPage);
-                ulong state = StateWord.LockList(slot);
-                ulong lsn = (state & StateWord.Dirty) != 0 ? Volatile.Read(ref HeadOf(slot)->Lsn) : 0;
-                StateWord.UnlockList(slot);
-                if (lsn > highest)
-                {
-                    highest = lsn;
-                    highestPage = page;
-                }
-            }
-
-            cursor = leaf->FirstPage + PageTable.SlotsPerLeaf;
-            _core.PageTables.Leave(leaf);
         }
+
+        highestPage = highest.Page;
+        return highest.Lsn;
     }
 }
