@@ -124,7 +124,7 @@ public sealed unsafe partial class Mapping
         if (error is not null)
         {
             _core.Counters.ReadFailed();
-            FailLoad(load, error);
+            FailLoad(load, error, isOwn: false);
             return;
         }
 
@@ -341,7 +341,14 @@ public sealed unsafe partial class Mapping
         return true;
     }
 
-    private void FailLoad(PageLoad load, IOException error)
+    /// <summary>Ends a load that has failed: its issuer gets the error, and whoever is next in line tries again.</summary>
+    /// <param name="load">The load. One of several pages is tried again page by page.</param>
+    /// <param name="error">What the device has failed with, or the mapping itself.</param>
+    /// <param name="isOwn">
+    /// Whether the error is the mapping's own word on this page: that it is corrupt, says the codec, or may be lost. What a device fails with is its own
+    /// trouble, be it that it reads through another cache and a page there is corrupt.
+    /// </param>
+    private void FailLoad(PageLoad load, IOException error, bool isOwn)
     {
         if (load.Count > 1)
         {
@@ -354,10 +361,10 @@ public sealed unsafe partial class Mapping
         ReadyChain ready = default;
 
         // What has to be made is made before the lock is taken: an error, and, if the device may come back to the request, another.
-        Exception failure = error is PageCorruptException or MappingFailedException ? error : Throw.MakeReadFailed(this, page, error);
-        if (error is not MappingFailedException)
+        Exception failure = isOwn ? error : Throw.MakeReadFailed(this, page, error);
+        if (!isOwn || error is PageCorruptException)
         {
-            _core.Health.Raise(failure == error ? HealthEventKind.PageCorrupt : HealthEventKind.ReadFailed, this, page, error);
+            _core.Health.Raise(isOwn ? HealthEventKind.PageCorrupt : HealthEventKind.ReadFailed, this, page, error);
         }
 
         PageLoad? another = load.IsForsaken ? _core.Loads.RentSingle() : null;
@@ -433,7 +440,7 @@ public sealed unsafe partial class Mapping
         using InlineResumption.Bar bar = InlineResumption.Forbid();
         foreach ((PageLoad load, IOException error) in defects)
         {
-            FailLoad(load, error);
+            FailLoad(load, error, isOwn: error is PageCorruptException or MappingFailedException);
         }
     }
 

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using StorageCache.Diagnostics;
 using StorageCache.IO;
+using StorageCache.Tests.Codecs;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -50,6 +52,26 @@ public sealed class UnrulyDeviceTests : IAsyncDisposable
         PageReadException error = Assert.Throws<PageReadException>(() => mapping.Read(5));
         Assert.Same(thrown, error.InnerException);
         Assert.Equal(28, error.HResult);
+    }
+
+    /// <remarks>A device that reads through another cache: what is corrupt there is no page of this mapping (PC-3).</remarks>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_corrupt_page_of_another_cache_is_not_taken_for_the_mappings_own(bool hasCodec)
+    {
+        Mapping mapping = await _cache.OpenAsync(
+            _device, new MappingOptions { AccessPattern = AccessPattern.Random, Codec = hasCodec ? new ChecksumPageCodec(TestCodecs.FileId) : null });
+        ConcurrentQueue<HealthEventKind> told = [];
+        _cache.HealthChanged += (_, item) => told.Enqueue(item.Kind);
+        PageCorruptException thrown = Throw.MakeCorrupt("another file", 3, new PageDefect("it is torn"));
+        _device.Instead = _ => throw thrown;
+        PageReadException error = Assert.Throws<PageReadException>(() => mapping.Read(5));
+        Assert.Same(thrown, error.InnerException);
+        Assert.Equal((_device.Name, 5L), (error.Path, error.Page!.Value));
+        Wait.Until(() => !told.IsEmpty, "the event");
+        Assert.Equal([HealthEventKind.ReadFailed], told);
+        Assert.Equal(0, _cache.GetStatistics().CorruptPages);
     }
 
     /// <remarks>M-1: the one the read was for gets the error, the next in line has its own try.</remarks>
