@@ -37,6 +37,20 @@ internal sealed class SimulatedDisk(SimulationRandom random, SimulatedClock cloc
     /// <summary>How often each fault has struck.</summary>
     public IReadOnlyDictionary<Fault, long> Strikes => _strikes;
 
+    /// <summary>Whether any of some faults has struck: a cause for what operations fail with (SIM-7).</summary>
+    public bool HasStruck(params ReadOnlySpan<Fault> faults)
+    {
+        foreach (Fault fault in faults)
+        {
+            if (_strikes.ContainsKey(fault))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>Losses of power.</summary>
     public int PowerLosses { get; private set; }
 

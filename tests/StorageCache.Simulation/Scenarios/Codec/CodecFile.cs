@@ -9,7 +9,7 @@ namespace StorageCache.Simulation.Scenarios.Codec;
 /// <param name="pages">How many pages it has, from its first life on.</param>
 internal sealed class CodecFile(int number, int pages)
 {
-    private const int PageSize = 4096;
+    private const int PageSize = ScenarioCache.PageSize;
 
     private readonly CodecPage[] _pages = [.. Enumerable.Range(0, pages).Select(static _ => new CodecPage())];
 

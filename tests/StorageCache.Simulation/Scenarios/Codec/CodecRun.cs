@@ -1,5 +1,3 @@
-using StorageCache.Diagnostics;
-using StorageCache.IO;
 using StorageCache.Simulation.Disk;
 using StorageCache.Simulation.Kernel;
 
@@ -8,7 +6,7 @@ namespace StorageCache.Simulation.Scenarios.Codec;
 /// <summary>One seed of <see cref="CodecScenario"/>: a cache after the other on the same files. Not thread-safe.</summary>
 internal sealed class CodecRun : IScenarioRun
 {
-    private const int PageSize = 4096;
+    private const int PageSize = ScenarioCache.PageSize;
 
     private static readonly (string Name, Func<CodecRun, CodecFile, Task> Begin)[] s_operations =
     [
@@ -22,14 +20,9 @@ internal sealed class CodecRun : IScenarioRun
 
     private readonly World _world;
     private readonly CodecFile[] _files;
-    private readonly int[] _weights;
-    private readonly long _memory;
-    private readonly double _backgroundRatio;
-    private readonly bool _inline;
-    private readonly int _depth;
-    private readonly int _readAhead;
+    private readonly OperationWeights _weights;
+    private readonly ScenarioCache _cache;
     private readonly SharingDomain _domain;
-    private PageCache? _cache;
     private long _versions;
 
     /// <param name="world">Where it runs.</param>
@@ -38,39 +31,19 @@ internal sealed class CodecRun : IScenarioRun
         _world = world;
         SimulationRandom random = world.Random;
         _files = [.. Enumerable.Range(0, random.Between(1, 2)).Select(number => new CodecFile(number, (int)random.Magnitude(8, 256)))];
-        _weights = [.. s_operations.Select(_ => (int)random.Magnitude(1, 64))];
-        _memory = CacheCore.LeastMemory(PageSize) + (random.Between(0, 64) * PageSize);
-        _backgroundRatio = random.Between(1, 50) / 100.0;
-        _inline = random.PerMille(300);
-        _depth = (int)random.Magnitude(1, 32);
-        _readAhead = random.PerMille(300) ? 0 : (int)random.Magnitude(PageSize, 1 << 20);
+        _weights = new OperationWeights(random, s_operations.Length);
+        _cache = new ScenarioCache(world, leastSpare: 0, mostSpare: 64)
+        {
+            LatchTimeout = TimeSpan.FromSeconds(20),
+            ReadAheadLimit = random.PerMille(300) ? 0 : random.Magnitude(PageSize, 1 << 20),
+        };
         _domain = new SharingDomain("simulated") { SharesExtents = false, SharesContent = random.PerMille(300) };
     }
 
     /// <inheritdoc/>
     public async Task OpenAsync()
     {
-        _cache = new PageCache(
-            new PageCacheOptions
-            {
-                MemoryLimit = _memory,
-                MaximumMemoryLimit = _memory * 2,
-                PageSize = PageSize,
-                IoEngine = IoEngine.Threads,
-                IoThreads = _depth,
-                WriteBackDepth = _depth,
-                ReadAheadLimit = _readAhead,
-                HugePages = false,
-                LatchTimeout = TimeSpan.FromSeconds(20),
-                FrameTimeout = TimeSpan.FromSeconds(10),
-                DirtyBackgroundRatio = _backgroundRatio,
-                DirtyLimitRatio = Math.Min(0.95, _backgroundRatio * 2),
-                WriteBackInterval = TimeSpan.FromMilliseconds(_world.Random.Magnitude(10, 1000)),
-                AllowSynchronousContinuations = _inline,
-                TimeProvider = _world.Clock,
-                Threads = _world.Threads,
-            },
-            new FixedHasher());
+        PageCache cache = _cache.Begin();
         foreach (CodecFile file in _files)
         {
             file.Device = _world.Disk.Open(file.Name);
@@ -80,7 +53,7 @@ internal sealed class CodecRun : IScenarioRun
                 await _world.PauseAsync().ConfigureAwait(false);
             }
 
-            file.Mapping = await _cache.OpenAsync(file.Device, new MappingOptions { SharingDomain = _domain, Codec = file.Codec }).ConfigureAwait(false);
+            file.Mapping = await cache.OpenAsync(file.Device, new MappingOptions { SharingDomain = _domain, Codec = file.Codec }).ConfigureAwait(false);
         }
     }
 
@@ -88,13 +61,7 @@ internal sealed class CodecRun : IScenarioRun
     public Operation? BeginOperation()
     {
         CodecFile file = _world.Random.Pick(_files);
-        int drawn = _world.Random.Below(_weights.Sum());
-        int which = 0;
-        while (drawn >= _weights[which])
-        {
-            drawn -= _weights[which++];
-        }
-
+        int which = _weights.Next();
         return new Operation($"{s_operations[which].Name} {file.Name}", s_operations[which].Begin(this, file));
     }
 
@@ -111,19 +78,11 @@ internal sealed class CodecRun : IScenarioRun
             await file.Mapping.FlushAsync().ConfigureAwait(false);
         }
 
-        await BecomeIdleAsync(_cache!).ConfigureAwait(false);
-        await _cache!.DisposeAsync().ConfigureAwait(false);
+        await _cache.EndAsync().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
-    public void Abandon()
-    {
-        if (_cache is { } cache)
-        {
-            _cache = null;
-            cache.Core.Discard();
-        }
-    }
+    public void Abandon() => _cache.Abandon();
 
     /// <summary>Gives a file its length, durably, before it has pages. Returns false if the disk fails.</summary>
     private static async Task<bool> TryMakeLongAsync(CodecFile file)
@@ -229,8 +188,8 @@ internal sealed class CodecRun : IScenarioRun
             {
                 // Who has changed it since has mended it, maybe.
                 PageCorruptException => page >= 0 && (mayBeCorrupt || file.MayBeCorrupt(page) || file.ChangedAt(page) != changed),
-                PageReadException => HasStruck(Fault.ReadError, Fault.ShortRead),
-                PageWriteException => HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite),
+                PageReadException => _world.Disk.HasStruck(Fault.ReadError, Fault.ShortRead),
+                PageWriteException => _world.Disk.HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite),
 
                 // Pages that the disk does not take, or not give, are in the way of others.
                 CacheFullException or LatchTimeoutException => true,
@@ -238,40 +197,8 @@ internal sealed class CodecRun : IScenarioRun
             };
             if (!isCaused)
             {
-                throw new ViolationException($"An error that nothing has caused: {error}{(page >= 0 ? $"; {file.Describe(page)}" : string.Empty)}");
+                throw ViolationException.Uncaused(error, page >= 0 ? file.Describe(page) : string.Empty);
             }
         }
-    }
-
-    private bool HasStruck(params ReadOnlySpan<Fault> faults)
-    {
-        foreach (Fault fault in faults)
-        {
-            if (_world.Disk.Strikes.ContainsKey(fault))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>What the cache does by itself comes to an end, and leaves nothing behind.</summary>
-    private async Task BecomeIdleAsync(PageCache cache)
-    {
-        const int TriesAtMost = 1000;
-        IReadOnlyList<string> problems = [];
-        for (int tries = 0; tries < TriesAtMost; tries++)
-        {
-            problems = IntegrityCheck.Run(cache.Core);
-            if (problems.Count == 0)
-            {
-                return;
-            }
-
-            await _world.PauseAsync().ConfigureAwait(false);
-        }
-
-        throw new ViolationException($"The cache's structures do not agree: {string.Join("; ", problems)}.");
     }
 }

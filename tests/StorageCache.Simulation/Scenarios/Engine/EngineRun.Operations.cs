@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using StorageCache.Simulation.Disk;
 using StorageCache.Simulation.Kernel;
 
@@ -34,24 +33,12 @@ internal sealed partial class EngineRun
             return null;
         }
 
-        int which = PickOperation();
+        int which = _weights.Next();
         Task? task = file.Mapping.State == MappingState.Failed && _world.Random.PerMille(100)
             ? TryReopen(file)
             : s_operations[which].Begin(this, file);
         file.NoteLength();
         return task is null ? null : new Operation($"{s_operations[which].Name} {file.Name}", task);
-    }
-
-    private int PickOperation()
-    {
-        int drawn = _world.Random.Below(_weights.Sum());
-        int which = 0;
-        while (drawn >= _weights[which])
-        {
-            drawn -= _weights[which++];
-        }
-
-        return which;
     }
 
     private long Length(FileModel file) => Math.Min(file.PagesAtMost, file.Mapping.PageCount);
@@ -171,7 +158,7 @@ internal sealed partial class EngineRun
         (FileModel File, long Sequence, int Life)[] before = [.. _files.Select(file => (file, file.Sequence, file.Life))];
         try
         {
-            await _cache!.FlushAsync().ConfigureAwait(false);
+            await _cache.Current.FlushAsync().ConfigureAwait(false);
         }
         catch (AggregateException errors)
         {
@@ -297,7 +284,7 @@ internal sealed partial class EngineRun
     {
         try
         {
-            await _cache!.ResizeAsync(_memory + _world.Random.Below(_memory)).ConfigureAwait(false);
+            await _cache.Current.ResizeAsync(_cache.Memory + _world.Random.Below(_cache.Memory)).ConfigureAwait(false);
         }
         catch (CacheFullException)
         {
@@ -387,9 +374,9 @@ internal sealed partial class EngineRun
     {
         bool isCaused = isExpected || error switch
         {
-            PageReadException => HasStruck(Fault.ReadError, Fault.BadSectors),
-            PageWriteException => HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace),
-            FlushFailedException or MappingFailedException => HasStruck(Fault.FlushError, Fault.DroppingFlush),
+            PageReadException => _world.Disk.HasStruck(Fault.ReadError, Fault.BadSectors),
+            PageWriteException => _world.Disk.HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace),
+            FlushFailedException or MappingFailedException => _world.Disk.HasStruck(Fault.FlushError, Fault.DroppingFlush),
 
             // Pages that the disk does not take, or not give, are in the way of others.
             CacheFullException or LatchTimeoutException => true,
@@ -397,24 +384,7 @@ internal sealed partial class EngineRun
         };
         if (!isCaused)
         {
-            Rethrow(error);
+            throw ViolationException.Uncaused(error);
         }
-    }
-
-    [DoesNotReturn]
-    private static void Rethrow(Exception error) =>
-        throw new ViolationException($"An error that nothing has caused: {error}");
-
-    private bool HasStruck(params ReadOnlySpan<Fault> faults)
-    {
-        foreach (Fault fault in faults)
-        {
-            if (_world.Disk.Strikes.ContainsKey(fault))
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using StorageCache.KeyValueStore;
 using StorageCache.Simulation.Disk;
 using StorageCache.Simulation.Kernel;
@@ -37,13 +36,7 @@ internal sealed partial class StoreRun
             return new Operation("reopen", ReopenAsync());
         }
 
-        int drawn = _world.Random.Below(_weights.Sum());
-        int which = 0;
-        while (drawn >= _weights[which])
-        {
-            drawn -= _weights[which++];
-        }
-
+        int which = _weights.Next();
         return new Operation(s_operations[which].Name, RunAsync(s_operations[which].Begin));
     }
 
@@ -214,7 +207,7 @@ internal sealed partial class StoreRun
     {
         if (!_canRot || !IsDamaged())
         {
-            Rethrow(error);
+            throw ViolationException.Uncaused(error);
         }
     }
 
@@ -223,37 +216,21 @@ internal sealed partial class StoreRun
     {
         bool isCaused = error switch
         {
-            StoreFailedException => HasStruck(
+            StoreFailedException => _world.Disk.HasStruck(
                 Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush, Fault.ReadError),
-            PageReadException => HasStruck(Fault.ReadError, Fault.BadSectors),
-            PageWriteException or FlushFailedException or MappingFailedException => HasStruck(
+            PageReadException => _world.Disk.HasStruck(Fault.ReadError, Fault.BadSectors),
+            PageWriteException or FlushFailedException or MappingFailedException => _world.Disk.HasStruck(
                 Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
 
             // Pages that the disk does not take are in the way of others.
             CacheFullException or LatchTimeoutException or MappingBusyException => true,
 
             // The log's own.
-            _ => HasStruck(Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
+            _ => _world.Disk.HasStruck(Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
         };
         if (!isCaused)
         {
-            Rethrow(error);
+            throw ViolationException.Uncaused(error);
         }
     }
-
-    private bool HasStruck(params ReadOnlySpan<Fault> faults)
-    {
-        foreach (Fault fault in faults)
-        {
-            if (_world.Disk.Strikes.ContainsKey(fault))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    [DoesNotReturn]
-    private static void Rethrow(Exception error) => throw new ViolationException($"An error that nothing has caused: {error}");
 }

@@ -9,22 +9,17 @@ namespace StorageCache.Simulation.Scenarios.Store;
 internal sealed partial class StoreRun : IScenarioRun
 {
     private const string Path = "store";
-    private const int PageSize = 4096;
 
     private readonly World _world;
     private readonly bool _canRot;
     private readonly StoreModel _model = new();
-    private readonly int[] _weights;
+    private readonly OperationWeights _weights;
     private readonly int _keys;
     private readonly int _keyLength;
     private readonly int _largestBatch;
     private readonly int _largePerMille;
-    private readonly long _memory;
-    private readonly double _backgroundRatio;
-    private readonly bool _inline;
-    private readonly int _depth;
+    private readonly ScenarioCache _cache;
     private readonly KeyValueStoreOptions _options;
-    private PageCache? _cache;
     private KeyValueStore.KeyValueStore? _store;
 
     /// <summary>Number of the last value made.</summary>
@@ -42,15 +37,12 @@ internal sealed partial class StoreRun : IScenarioRun
         _world = world;
         _canRot = canRot;
         SimulationRandom random = world.Random;
-        _weights = [.. s_operations.Select(_ => (int)random.Magnitude(1, 64))];
+        _weights = new OperationWeights(random, s_operations.Length);
         _keys = (int)random.Magnitude(4, 512);
         _keyLength = random.PerMille(300) ? random.Between(4, 1000) : random.Between(4, 40);
         _largestBatch = (int)random.Magnitude(1, 16);
         _largePerMille = random.PerMille(100) ? 0 : (int)random.Magnitude(10, 300);
-        _memory = CacheCore.LeastMemory(PageSize) + (random.Between(32, 200) * PageSize);
-        _backgroundRatio = random.Between(1, 50) / 100.0;
-        _inline = random.PerMille(300);
-        _depth = (int)random.Magnitude(1, 32);
+        _cache = new ScenarioCache(world, leastSpare: 32, mostSpare: 200);
         _options = new KeyValueStoreOptions
         {
             CheckpointBytes = random.Magnitude(64 << 10, 1 << 20),
@@ -72,24 +64,7 @@ internal sealed partial class StoreRun : IScenarioRun
     {
         _operations = 0;
         _isReopening = false;
-        _cache = new PageCache(
-            new PageCacheOptions
-            {
-                MemoryLimit = _memory,
-                PageSize = PageSize,
-                IoEngine = IoEngine.Threads,
-                IoThreads = _depth,
-                WriteBackDepth = _depth,
-                HugePages = false,
-                FrameTimeout = TimeSpan.FromSeconds(10),
-                DirtyBackgroundRatio = _backgroundRatio,
-                DirtyLimitRatio = Math.Min(0.95, _backgroundRatio * 2),
-                WriteBackInterval = TimeSpan.FromMilliseconds(_world.Random.Magnitude(10, 1000)),
-                AllowSynchronousContinuations = _inline,
-                TimeProvider = _world.Clock,
-                Threads = _world.Threads,
-            },
-            new FixedHasher());
+        _cache.Begin();
         if (!_isGivenUp)
         {
             await OpenStoreAsync().ConfigureAwait(false);
@@ -108,19 +83,14 @@ internal sealed partial class StoreRun : IScenarioRun
             await EndAsync().ConfigureAwait(false);
         }
 
-        await _cache!.DisposeAsync().ConfigureAwait(false);
+        await _cache.EndAsync().ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
     public void Abandon()
     {
-        // Nothing of the process runs any more, so nothing is in flight.
         _store = null;
-        if (_cache is { } cache)
-        {
-            _cache = null;
-            cache.Core.Discard();
-        }
+        _cache.Abandon();
     }
 
     /// <summary>Opens the store, again and again while the disk fails, and holds it against the model.</summary>
@@ -130,7 +100,7 @@ internal sealed partial class StoreRun : IScenarioRun
         {
             try
             {
-                _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache!, Path, _options).ConfigureAwait(false);
+                _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache.Current, Path, _options).ConfigureAwait(false);
                 Dictionary<int, byte[]> found = await ReadAllAsync().ConfigureAwait(false);
                 _world.Trace.Add("recovered", "store", _store.Recovery.Commits, found.Count);
                 _model.Recover(found, _canRot && IsLogDamaged());
@@ -180,7 +150,7 @@ internal sealed partial class StoreRun : IScenarioRun
             }
 
             await _store.CloseAsync().ConfigureAwait(false);
-            _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache!, Path, _options).ConfigureAwait(false);
+            _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache.Current, Path, _options).ConfigureAwait(false);
             if (_store.Recovery.WasNeeded)
             {
                 throw new ViolationException($"A store that was closed had to be recovered: {_store.Recovery}.");
