@@ -10,4 +10,7 @@ internal sealed record Report(ReportKind Kind, string Store = "", long Operation
 {
     /// <summary>The keys that it is about.</summary>
     public IReadOnlyList<Change> Changes { get; } = Changes ?? [];
+
+    /// <summary>Whether a store could not be opened or changed, for what the disk has done.</summary>
+    public bool IsError => Kind is ReportKind.Failed or ReportKind.InDoubt or ReportKind.NotOpened;
 }

@@ -26,7 +26,7 @@ internal static class CrashCommand
             CreateWorker(),
         };
 
-    private static Command CreateRun(string name, string description, int defaultTimes, Func<RunSettings, ICrashRun> create, IReadOnlyList<string> fileSystems)
+    private static Command CreateRun(string name, string description, int defaultTimes, Func<RunSettings, CrashRun> create, IReadOnlyList<string> fileSystems)
     {
         Option<int> times = new("--times") { Description = "How often, in all.", DefaultValueFactory = _ => defaultTimes };
         Option<double?> minutes = new("--minutes") { Description = "Run for so long instead.", HelpName = "minutes" };
@@ -45,7 +45,7 @@ internal static class CrashCommand
         {
             int count = parsed.GetRequiredValue(workers);
             int each = parsed.GetValue(minutes) is null ? (parsed.GetRequiredValue(times) + count - 1) / count : int.MaxValue;
-            ICrashRun[] runs =
+            CrashRun[] runs =
             [
                 .. Enumerable.Range(0, count).Select(worker => create(new RunSettings
                 {
@@ -69,7 +69,7 @@ internal static class CrashCommand
         return worker;
     }
 
-    private static async Task<int> RunAsync(ICrashRun[] runs, double? minutes, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(CrashRun[] runs, double? minutes, CancellationToken cancellationToken)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         if (minutes is { } limit)
@@ -107,7 +107,7 @@ internal static class CrashCommand
         return code;
     }
 
-    private static async Task StopAllAsync(ICrashRun run, CancellationTokenSource stop)
+    private static async Task StopAllAsync(CrashRun run, CancellationTokenSource stop)
     {
         try
         {
@@ -120,10 +120,10 @@ internal static class CrashCommand
         }
     }
 
-    private static RunTotals Sum(ICrashRun[] runs)
+    private static RunTotals Sum(CrashRun[] runs)
     {
         RunTotals sum = new();
-        foreach (ICrashRun run in runs)
+        foreach (CrashRun run in runs)
         {
             sum.Add(run.Totals.Snapshot());
         }

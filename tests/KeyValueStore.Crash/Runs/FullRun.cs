@@ -6,7 +6,7 @@ using StorageCache.KeyValueStore.Crash.Work;
 namespace StorageCache.KeyValueStore.Crash.Runs;
 
 /// <summary>Lives on a disk that has no room left now and then, and then has some again.</summary>
-internal sealed class FullRun(RunSettings settings) : ICrashRun
+internal sealed class FullRun(RunSettings settings) : CrashRun(settings, DiskBytes, alwaysDurable: false)
 {
     /// <summary>As small as <c>mkfs.xfs</c> will have it.</summary>
     private const long DiskBytes = 320L << 20;
@@ -21,75 +21,33 @@ internal sealed class FullRun(RunSettings settings) : ICrashRun
     /// <summary>Errors after there is room again, of which many may be under way or said by stores that have to be opened anew.</summary>
     private const int ErrorsAtMost = 5000;
 
-    private readonly Random _random = new(settings.Seed);
-    private readonly Histories _histories = new();
-
-    public RunTotals Totals { get; } = new();
-
-    public async Task RunAsync(CancellationToken cancellationToken)
-    {
-        using Disk disk = Disk.Create(settings.FileSystem, DiskBytes, settings.Scratch);
-        StoreSet stores = new(disk.Path, _random, _histories);
-        bool isFull = false;
-        for (int life = 1; life <= settings.Times && !cancellationToken.IsCancellationRequested; life++)
-        {
-            IReadOnlyList<StorePlan> plan = stores.Plan(alwaysDurable: false);
-            try
-            {
-                isFull = await LiveAsync(disk, plan, life, isFull, cancellationToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (ViolationException exception)
-            {
-                throw new ViolationException($"{exception.Message}{Environment.NewLine}Seed {settings.Seed}, file system {settings.FileSystem}, life {life}.");
-            }
-            finally
-            {
-                Totals.Take(_histories);
-            }
-        }
-    }
+    /// <summary>Whether the disk was full when the life before ended.</summary>
+    private bool _isFull;
 
     /// <summary>One life: some changes, no room, and then room and more changes, or an end without.</summary>
-    /// <returns>Whether the disk is full at the end.</returns>
-    private async Task<bool> LiveAsync(Disk disk, IReadOnlyList<StorePlan> stores, int life, bool isFull, CancellationToken cancellationToken)
+    protected override async Task LiveAsync(Disk disk, IReadOnlyList<StorePlan> stores, int life, CancellationToken cancellationToken)
     {
-        LifePlan plan = new()
-        {
-            Directory = disk.Path,
-            Stores = stores,
-            Seed = settings.Seed,
-            Life = life,
-            Clones = _random.Next(4),
-            Keys = 20_000,
-            CheckpointBytes = 64L << (10 + _random.Next(6)),
-            SegmentBytes = 64 << (10 + _random.Next(3)),
-            IsTolerant = true,
-            IoEngine = _random.Next(4) == 0 ? IoEngine.Threads : IoEngine.Auto,
-        };
+        LifePlan plan = PlanOf(disk, stores, life) with { IsTolerant = true, Keys = 20_000 };
         Totals.Lives++;
-        int changesBefore = _random.Next(1, 200);
-        bool makesRoom = _random.Next(3) > 0;
-        bool kills = _random.Next(2) == 0;
-        FullPhase phase = isFull ? FullPhase.Full : FullPhase.Before;
-        Totals.Count(isFull ? "opened on a full disk" : "opened with room");
+        int changesBefore = Random.Next(1, 200);
+        bool makesRoom = Random.Next(3) > 0;
+        bool kills = Random.Next(2) == 0;
+        FullPhase phase = _isFull ? FullPhase.Full : FullPhase.Before;
+        Totals.Count(_isFull ? "opened on a full disk" : "opened with room");
         int changes = 0;
         int errors = 0;
-        await new Life(plan, _histories).RunAsync(
+        await new Life(plan, Histories).RunAsync(
             static _ => { },
             (worker, report) =>
             {
-                Totals.Take(_histories);
+                Totals.Take(Histories);
                 changes += report.Kind == ReportKind.Done ? 1 : 0;
-                errors += report.Kind is ReportKind.Failed or ReportKind.InDoubt or ReportKind.NotOpened ? 1 : 0;
+                errors += report.IsError ? 1 : 0;
                 switch (phase)
                 {
                     case FullPhase.Before when changes >= changesBefore:
-                        disk.FillUp(left: _random.Next(3) * 100_000);
-                        isFull = true;
+                        disk.FillUp(left: Random.Next(3) * 100_000);
+                        _isFull = true;
                         Next(FullPhase.Full);
                         break;
                     case FullPhase.Full when errors >= ErrorsWanted || changes >= ChangesAtMost:
@@ -97,7 +55,7 @@ internal sealed class FullRun(RunSettings settings) : ICrashRun
                         if (makesRoom)
                         {
                             disk.MakeRoom();
-                            isFull = false;
+                            _isFull = false;
                             Next(FullPhase.RoomAgain);
                             break;
                         }
@@ -112,7 +70,6 @@ internal sealed class FullRun(RunSettings settings) : ICrashRun
                 }
             },
             cancellationToken).ConfigureAwait(false);
-        return isFull;
 
         void Next(FullPhase next)
         {
@@ -125,14 +82,7 @@ internal sealed class FullRun(RunSettings settings) : ICrashRun
         {
             Totals.Count($"{(kills ? "killed" : "closed")} {how}");
             Next(FullPhase.Ending);
-            if (kills)
-            {
-                worker.Kill();
-            }
-            else
-            {
-                worker.EndInput();
-            }
+            worker.End(kills);
         }
     }
 }

@@ -1,75 +1,39 @@
 using StorageCache.KeyValueStore.Crash.Disks;
-using StorageCache.KeyValueStore.Crash.Oracle;
 using StorageCache.KeyValueStore.Crash.Work;
 
 namespace StorageCache.KeyValueStore.Crash.Runs;
 
 /// <summary>Lives that end with SIGKILL, one after the other on the same files.</summary>
-internal sealed class KillRun(RunSettings settings) : ICrashRun
+internal sealed class KillRun(RunSettings settings) : CrashRun(settings, DiskBytes, alwaysDurable: false)
 {
     private const long DiskBytes = 400L << 20;
 
-    private readonly Random _random = new(settings.Seed);
-    private readonly Histories _histories = new();
+    private FilesBefore? _before;
 
-    public RunTotals Totals { get; } = new();
+    protected override string KeepEvidence() => $"; files as they were before this life, and are: '{_before!.Keep()}'";
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    protected override void ForgetEvidence() => _before?.Forget();
+
+    protected override async Task LiveAsync(Disk disk, IReadOnlyList<StorePlan> stores, int life, CancellationToken cancellationToken)
     {
-        using Disk disk = Disk.Create(settings.FileSystem, DiskBytes, settings.Scratch);
-        FilesBefore before = new(disk.Path, settings.Scratch + "-violation");
-        StoreSet stores = new(disk.Path, _random, _histories);
-        for (int life = 1; life <= settings.Times && !cancellationToken.IsCancellationRequested; life++)
+        _before ??= new FilesBefore(disk.Path, Settings.Scratch + "-violation");
+        _before.Take();
+        Killer killer = new(new Random(Random.Next()));
+        LifePlan plan = PlanOf(disk, stores, life);
+        plan = plan with
         {
-            IReadOnlyList<StorePlan> plan = stores.Plan(alwaysDurable: false);
-            before.Take();
-            try
-            {
-                await LiveAsync(disk, plan, life, cancellationToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (ViolationException exception)
-            {
-                string kept = before.Keep();
-                throw new ViolationException(
-                    $"{exception.Message}{Environment.NewLine}Seed {settings.Seed}, file system {settings.FileSystem}, life {life}; files as they were before this life, and are: '{kept}'.");
-            }
-            finally
-            {
-                Totals.Take(_histories);
-            }
-        }
-
-        before.Forget();
-    }
-
-    private async Task LiveAsync(Disk disk, IReadOnlyList<StorePlan> stores, int life, CancellationToken cancellationToken)
-    {
-        Killer killer = new(new Random(_random.Next()));
-        LifePlan plan = new()
-        {
-            Directory = disk.Path,
-            Stores = stores,
-            Seed = settings.Seed,
-            Life = life,
-            Clones = Math.Max(killer.Clones, _random.Next(4)),
-            CacheBytes = (long)_random.Next(3, 8) << 20,
-            CheckpointBytes = 64L << (10 + _random.Next(6)),
-            SegmentBytes = 64 << (10 + _random.Next(3)),
-            Writers = _random.Next(1, 17),
-            IoEngine = _random.Next(4) == 0 ? IoEngine.Threads : IoEngine.Auto,
+            Clones = Math.Max(killer.Clones, plan.Clones),
+            CacheBytes = (long)Random.Next(3, 8) << 20,
+            Writers = Random.Next(1, 17),
         };
         Totals.Lives++;
         Totals.Count($"killed {killer.Moment}");
-        await new Life(plan, _histories).RunAsync(
+        await new Life(plan, Histories).RunAsync(
             killer.OnStart,
             (worker, report) =>
             {
                 killer.OnReport(worker, report);
-                Totals.Take(_histories);
+                Totals.Take(Histories);
             },
             cancellationToken).ConfigureAwait(false);
     }

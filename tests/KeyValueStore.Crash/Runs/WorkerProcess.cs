@@ -64,6 +64,20 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>SIGKILL.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Ends the worker, with its stores closed or not.</summary>
+    /// <param name="kills">Whether it is killed.</param>
+    public void End(bool kills)
+    {
+        if (kills)
+        {
+            Kill();
+        }
+        else
+        {
+            EndInput();
+        }
+    }
+
     /// <summary>Waits for the end.</summary>
     /// <returns>The exit code, and what was said on standard error.</returns>
     public async Task<(int ExitCode, string Errors)> WaitAsync()

@@ -50,7 +50,7 @@ public class CrashRunTests
         Scratch = Path.Combine(AppContext.BaseDirectory, $"crash-{Guid.NewGuid():N}"),
     };
 
-    private static async Task RunAsync(ICrashRun run)
+    private static async Task RunAsync(CrashRun run)
     {
         try
         {
