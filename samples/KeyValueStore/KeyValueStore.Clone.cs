@@ -22,7 +22,7 @@ public sealed partial class KeyValueStore
     /// <exception cref="ArgumentException">The path is empty.</exception>
     /// <exception cref="IOException">The file exists or cannot be created (among others because there is no room). There is no clone.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be created there.</exception>
-    /// <exception cref="StoreFailedException">An earlier change stopped half way. There is no clone.</exception>
+    /// <exception cref="StoreFailedException">The log or the file has failed. There is no clone.</exception>
     /// <exception cref="PageCacheException">A page could not be read, written or synchronised. There is no clone.</exception>
     /// <exception cref="ObjectDisposedException">The store is closed.</exception>
     public ValueTask<KeyValueStoreClone> CloneAsync(string path, CancellationToken cancellationToken = default)

@@ -179,7 +179,7 @@ public sealed partial class KeyValueStore
 
         if (_mapping.State == MappingState.Failed)
         {
-            throw new StoreFailedException(Path, new IOException($"'{Path}' could not be synchronised"));
+            throw new StoreFailedException(Path, _mapping.Failure!);
         }
     }
 }

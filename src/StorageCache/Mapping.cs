@@ -103,6 +103,12 @@ public sealed partial class Mapping : IAsyncDisposable
     /// <summary>Where the mapping is in its life.</summary>
     public MappingState State => _state;
 
+    /// <summary>
+    /// What the sync failed with that has made the mapping <see cref="MappingState.Failed"/>; null if none has. There before the state says so,
+    /// and still there when the mapping has been closed.
+    /// </summary>
+    public Exception? Failure => Volatile.Read(ref _failure);
+
     /// <summary>How many of the mapping's pages are in memory.</summary>
     public long ResidentPages => Volatile.Read(ref _residentPages);
 
@@ -120,9 +126,6 @@ public sealed partial class Mapping : IAsyncDisposable
 
     /// <summary>What all mappings of the cache share.</summary>
     internal CacheCore Core => _core;
-
-    /// <summary>Why the mapping is <see cref="MappingState.Failed"/>.</summary>
-    internal Exception? Failure => Volatile.Read(ref _failure);
 
     /// <summary>Address of a frame's bytes, for those who may change them: who has the write lease, or fills the frame.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -7,6 +7,10 @@ internal abstract class LogException : IOException
         : base(message, inner)
     {
         Path = path;
+        if (inner is not null)
+        {
+            HResult = inner.HResult;
+        }
     }
 
     /// <summary>The log's file.</summary>

@@ -20,6 +20,8 @@ public class StoreFaultTests
         StoreFailedException failure = await Assert.ThrowsAsync<StoreFailedException>(
             async () => await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation));
         Assert.Contains("until it is opened anew", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("It fails.", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(5, failure.HResult);
         await Assert.ThrowsAsync<StoreFailedException>(async () => await store.PutAsync(TestData.Key(3), TestData.Value(3, 100), Cancellation));
         await Assert.ThrowsAsync<StoreFailedException>(async () => await store.FlushAsync(Cancellation));
         Assert.Equal(TestData.Value(1, 100), await store.GetAsync(TestData.Key(1), Cancellation));
@@ -41,9 +43,14 @@ public class StoreFaultTests
         DiskFiles files = new();
         KeyValueStore store = await files.OpenAsync();
         await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), Cancellation);
-        files.Pages.Fault = static request => request.Operation == BlockOperation.Flush ? new BlockIOException("It fails.", 5) : null;
+        BlockIOException cause = new("The disk fails.", 5);
+        files.Pages.Fault = request => request.Operation == BlockOperation.Flush ? cause : null;
         await Assert.ThrowsAsync<FlushFailedException>(async () => await store.CheckpointAsync(Cancellation));
-        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation));
+        StoreFailedException failure = await Assert.ThrowsAsync<StoreFailedException>(
+            async () => await store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation));
+        Assert.Same(cause, failure.InnerException);
+        Assert.Contains(cause.Message, failure.Message, StringComparison.Ordinal);
+        Assert.Equal(cause.Errno, failure.HResult);
         Assert.Equal(TestData.Value(1, 100), await store.GetAsync(TestData.Key(1), Cancellation));
         files.Pages.Fault = null;
         await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());

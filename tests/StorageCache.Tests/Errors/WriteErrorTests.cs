@@ -97,6 +97,7 @@ public class WriteErrorTests
     public async Task A_failed_sync_is_final()
     {
         await using TestCache test = await TestCache.OpenAsync();
+        Assert.Null(test.Mapping.Failure);
         test.Fill(1, 1);
         test.Fill(2, 2);
         await test.Mapping.FlushAsync().InTime();
@@ -115,6 +116,7 @@ public class WriteErrorTests
 
         Assert.Equal(1, test.Device.Flushes - 1);
         Assert.Equal(MappingState.Failed, test.Mapping.State);
+        Assert.Equal(5, Assert.IsType<BlockIOException>(test.Mapping.Failure).Errno);
 
         // What was written since the last good sync is dirty again; what was synced before, or only read, is not.
         Assert.Equal(2, test.Cache.GetStatistics().DirtyPages);
