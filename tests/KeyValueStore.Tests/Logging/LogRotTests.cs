@@ -87,6 +87,47 @@ public class LogRotTests
         Assert.True(reported > 3);
     }
 
+    /// <summary>
+    /// LOG-6: a batch that never came to the disk, though the flush said so, is missed if a later batch says that it was durable. If it was the
+    /// last one, nothing tells.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_batch_that_a_lying_flush_has_lost_is_missed_if_there_is_a_later_one(bool isLast)
+    {
+        SectorDisk disk = new();
+        ulong lost;
+        int from;
+        int end;
+        byte[] before;
+        await using (WriteAheadLog log = await LogBench.StartAsync(disk))
+        {
+            await log.CommitAsync(LogBench.Payload(1, 3000));
+            lost = log.DurableLsn;
+            from = Offset(log, lost);
+            before = [.. disk.Bytes];
+            await log.CommitAsync(LogBench.Payload(2, 3000));
+            end = Offset(log, log.DurableLsn);
+            if (!isLast)
+            {
+                await log.CommitAsync(LogBench.Payload(3, 3000));
+            }
+        }
+
+        before.AsSpan(from..end).CopyTo(disk.Bytes.AsSpan(from));
+        if (isLast)
+        {
+            await using WriteAheadLog shorter = await LogBench.OpenAsync(disk);
+            Assert.Equal(lost, shorter.EndLsn);
+        }
+        else
+        {
+            LogCorruptException error = await Assert.ThrowsAsync<LogCorruptException>(() => LogBench.OpenAsync(disk));
+            Assert.Equal(lost, error.Lsn);
+        }
+    }
+
     /// <summary>LOG-12: a walk reports what has decayed since the log was opened, and nothing else.</summary>
     [Fact]
     public async Task Verifying_names_the_first_problem_and_finds_none_in_a_sound_log()
