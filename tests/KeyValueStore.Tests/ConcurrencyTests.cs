@@ -6,6 +6,7 @@ public class ConcurrencyTests
 {
     private const int Keys = 1500;
 
+    /// <remarks>KV-5, KV-7.</remarks>
     [Theory]
     [InlineData(4096, 2 << 20)]
     [InlineData(8192, 32 << 20)]
@@ -39,6 +40,7 @@ public class ConcurrencyTests
         }
     }
 
+    /// <remarks>KV-12.</remarks>
     [Fact]
     public async Task Readers_do_not_wait_for_a_writer_whose_source_is_slow()
     {
@@ -79,6 +81,7 @@ public class ConcurrencyTests
         await store.AssertSoundAsync();
     }
 
+    /// <remarks>KV-15.</remarks>
     [Fact]
     public async Task A_change_cancelled_at_any_moment_has_happened_wholly_or_not_at_all()
     {

@@ -6,6 +6,7 @@ namespace StorageCache.KeyValueStore.Tests;
 
 public class StructureTests
 {
+    /// <remarks>KV-1 to KV-4, which the check proves.</remarks>
     [Theory]
     [InlineData(4096, 1024)]
     [InlineData(4096, 30)]
@@ -71,6 +72,7 @@ public class StructureTests
         await store.AssertSoundAsync();
     }
 
+    /// <remarks>KV-9, KV-10.</remarks>
     [Fact]
     public async Task Churn_of_small_and_large_values_does_not_grow_the_file()
     {
@@ -108,6 +110,7 @@ public class StructureTests
         Assert.Equal(pages * 4096, new FileInfo(path).Length);
     }
 
+    /// <remarks>KV-9.</remarks>
     [Fact]
     public async Task Overwriting_a_large_value_reuses_its_pages()
     {
@@ -124,6 +127,7 @@ public class StructureTests
         await store.AssertSoundAsync();
     }
 
+    /// <remarks>KV-8.</remarks>
     [Fact]
     public async Task A_value_being_copied_to_a_slow_stream_is_not_reused_and_is_accounted_for_by_a_flush()
     {
@@ -160,6 +164,7 @@ public class StructureTests
         }
     }
 
+    /// <remarks>KV-6.</remarks>
     [Fact]
     public void A_tree_page_of_random_bytes_never_throws()
     {

@@ -34,6 +34,7 @@ public class BatchTests
         Assert.Equal(2, store.Count);
     }
 
+    /// <remarks>KV-15, KV-16.</remarks>
     [Fact]
     public async Task A_batch_that_splits_and_merges_pages_is_sound_and_recovers_whole()
     {

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace StorageCache.Simulation.Tests.Disk;
 
-/// <summary>Each fault does what the table in <c>docs/simulation.md</c> says.</summary>
+/// <summary>Each fault does what the table in <c>docs/simulation.md</c> says (SIM-5).</summary>
 public class FaultTests
 {
     [Fact]

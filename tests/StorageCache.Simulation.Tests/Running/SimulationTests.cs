@@ -46,6 +46,7 @@ public class SimulationTests
         Assert.Null(totals.Failure?.Violation);
     }
 
+    /// <remarks>SIM-6 for the one that stands still.</remarks>
     [Theory]
     [InlineData(nameof(RegisterBug.NoFlush), "was acknowledged")]
     [InlineData(nameof(RegisterBug.FlushAgain), "was acknowledged")]

@@ -6,7 +6,7 @@ namespace StorageCache.Tests.Errors;
 
 public class WriteErrorTests
 {
-    /// <remarks>WB-4.</remarks>
+    /// <remarks>E-1, WB-4.</remarks>
     [Fact]
     public async Task A_page_that_could_not_be_written_stays_dirty_and_readable()
     {
@@ -58,7 +58,7 @@ public class WriteErrorTests
 
     /// <summary>
     /// A run fails and is written again page by page; the flush that waits for it must wait for its parts, or it would
-    /// sync before they are written (WB-1, WB-3).
+    /// sync before they are written (WB-1, WB-3, WB-9).
     /// </summary>
     [Theory]
     [InlineData(false)]
@@ -92,7 +92,7 @@ public class WriteErrorTests
         }
     }
 
-    /// <remarks>WB-5.</remarks>
+    /// <remarks>E-2, WB-5.</remarks>
     [Fact]
     public async Task A_failed_sync_is_final()
     {

@@ -26,6 +26,7 @@ public class WriteBackTests
         }
     }
 
+    /// <remarks>WB-7.</remarks>
     [Fact]
     public async Task The_last_page_is_cut_to_the_length()
     {
