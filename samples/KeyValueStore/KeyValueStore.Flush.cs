@@ -121,7 +121,6 @@ public sealed partial class KeyValueStore
                 await _mapping.TruncateAsync(length, CancellationToken.None).ConfigureAwait(false);
             }
 
-            await _mapping.ExtendAsync(length, CancellationToken.None).ConfigureAwait(false);
             await _checkpointer!.RunAsync(StoreState.Clean, CancellationToken.None).ConfigureAwait(false);
         }
         catch (LogFailedException exception)

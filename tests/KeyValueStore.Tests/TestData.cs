@@ -19,6 +19,14 @@ internal static class TestData
         return value;
     }
 
+    /// <summary>Zeros, and then bytes that are none.</summary>
+    public static byte[] BeginningWithZeros(int zeros, int length)
+    {
+        byte[] bytes = new byte[length];
+        bytes.AsSpan(zeros).Fill(0x5A);
+        return bytes;
+    }
+
     /// <summary>A value that names its key and its own hash; at least 16 bytes.</summary>
     public static byte[] SelfDescribing(int key, int seed, int length)
     {

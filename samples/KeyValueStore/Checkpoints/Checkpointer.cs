@@ -80,6 +80,9 @@ internal sealed class Checkpointer(
             }
 
             await log.EnsureDurableAsync(start.RedoPoint, cancellationToken).ConfigureAwait(false);
+
+            // Pages at the end that nobody has written yet are part of it: a file that is shorter than its redo point says has been cut off.
+            await mapping.ExtendAsync(start.Contents.PageCount * mapping.PageSize, cancellationToken).ConfigureAwait(false);
             CheckpointResult result = await mapping.CheckpointAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
             if (result.OldestLsn <= start.RedoPoint)
             {

@@ -27,6 +27,9 @@ internal static class SegmentHeader
 
     private static ReadOnlySpan<byte> Magic => "SCKVWSEG"u8;
 
+    /// <summary>Whether bytes begin as a slot does that has held a segment, of whatever log.</summary>
+    public static bool HasMagic(ReadOnlySpan<byte> bytes) => bytes.StartsWith(Magic);
+
     /// <summary>Reads which segment a slot holds. False if it holds none of this log.</summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, LogGeometry geometry, out long segment)
     {

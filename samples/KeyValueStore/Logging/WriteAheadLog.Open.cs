@@ -34,7 +34,7 @@ internal sealed partial class WriteAheadLog
             BlockBytes = options.BlockBytes,
             SegmentBytes = options.SegmentBytes,
             MinimumSegments = options.MinimumSegments,
-            FirstLsn = (Math.Max(firstLsn, 1) + LogHeader.Room - 1) / LogHeader.Room * LogHeader.Room,
+            FirstLsn = FirstLsnFrom(firstLsn),
         };
         DeviceChannel channel = new(device);
         AlignedBuffer sector = new(LogHeader.Room);
@@ -51,6 +51,9 @@ internal sealed partial class WriteAheadLog
         await channel.FlushAsync().ConfigureAwait(false);
         return await OpenAsync(device, identity, header.FirstLsn, options, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Where a log begins that is made with a least LSN.</summary>
+    public static ulong FirstLsnFrom(ulong leastLsn) => (Math.Max(leastLsn, 1) + LogHeader.Room - 1) / LogHeader.Room * LogHeader.Room;
 
     /// <summary>Opens a log and finds its end. Changes nothing.</summary>
     /// <param name="device">For this log alone.</param>
@@ -72,7 +75,7 @@ internal sealed partial class WriteAheadLog
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         DeviceChannel channel = new(device);
-        LogHeader header = await ReadHeaderAsync(channel, identity).ConfigureAwait(false);
+        LogHeader header = await ReadHeaderAsync(channel, identity, cancellationToken).ConfigureAwait(false);
 
         // What is about to be read may have got no further than a volatile cache. From here on it counts as durable (LOG-7).
         if (!device.IsReadOnly)
@@ -159,7 +162,7 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    private static async Task<LogHeader> ReadHeaderAsync(DeviceChannel channel, Guid identity)
+    private static async Task<LogHeader> ReadHeaderAsync(DeviceChannel channel, Guid identity, CancellationToken cancellationToken)
     {
         IBlockDevice device = channel.Device;
         if (device.Alignment > LogHeader.Room)
@@ -169,7 +172,37 @@ internal sealed partial class WriteAheadLog
 
         AlignedBuffer buffer = new(LogHeader.Room);
         int read = await channel.ReadAsync(0, buffer, LogHeader.Room).ConfigureAwait(false);
+        if (!buffer.Span[..Math.Min(read, LogHeader.Size)].ContainsAnyExcept((byte)0) && !await IsUnfinishedAsync(channel, cancellationToken).ConfigureAwait(false))
+        {
+            throw new LogFormatException(device.Name, LogDefect.NotALog, "it is no log: it begins with zeros, and what follows is no segment of a log");
+        }
+
         return LogHeader.Read(buffer.Span[..Math.Min(read, LogHeader.Size)], device.Name, identity, device.Alignment, device.Length);
+    }
+
+    /// <summary>
+    /// Whether a file that begins with zeros can be a log whose making was cut off (LOG-2): there is nothing in it, or an older log's first slot. Anything
+    /// else is somebody's.
+    /// </summary>
+    private static async Task<bool> IsUnfinishedAsync(DeviceChannel channel, CancellationToken cancellationToken)
+    {
+        const int Window = 1 << 20;
+        AlignedBuffer buffer = new(Window);
+        for (long offset = 0; ; offset += Window)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            int read = await channel.ReadAsync(offset, buffer, Window).ConfigureAwait(false);
+            int first = buffer.Span[..read].IndexOfAnyExcept((byte)0);
+            if (first >= 0)
+            {
+                return first % SegmentHeader.Room == 0 && SegmentHeader.HasMagic(buffer.Span[first..read]);
+            }
+
+            if (read < Window)
+            {
+                return true;
+            }
+        }
     }
 
     /// <summary>Reads which segments the slots hold: -1 for none.</summary>

@@ -69,6 +69,13 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     {
         try
         {
+            // What the source's file has behind its last page belongs to a change that was given up.
+            long length = source.Contents.PageCount * _limits.PageSize;
+            if (mapping.Length > length)
+            {
+                await mapping.TruncateAsync(length, cancellationToken).ConfigureAwait(false);
+            }
+
             MetaPage meta = await CreateLogAsync(source, firstLsn, cancellationToken).ConfigureAwait(false);
             return await CompleteAsync(meta, cancellationToken).ConfigureAwait(false);
         }
@@ -177,12 +184,10 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     /// <summary>Makes a log for a file whose pages are all there, and has the meta page name it.</summary>
     private async ValueTask<MetaPage> CreateLogAsync(MetaPage meta, ulong firstLsn, CancellationToken cancellationToken)
     {
-        _device = await options.Files.OpenLogAsync(mapping.Cache, path, create: true, isReadOnly: false, cancellationToken).ConfigureAwait(false)
-            ?? throw new InvalidOperationException($"There is no log for '{path}', though it was to be made.");
-        await RefuseForeignAsync(_device, cancellationToken).ConfigureAwait(false);
+        IBlockDevice device = await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
         Guid identity = options.NewIdentity();
         OwnsLogFile = true;
-        _log = await WriteAheadLog.CreateAsync(_device, identity, firstLsn, _logOptions, cancellationToken).ConfigureAwait(false);
+        _log = await WriteAheadLog.CreateAsync(device, identity, firstLsn, _logOptions, cancellationToken).ConfigureAwait(false);
         meta = meta with { State = StoreState.Clean, LogIdentity = identity, RedoPoint = _log.NextLsn };
         if (mapping.PageCount == 0)
         {
@@ -191,6 +196,15 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
 
         await new StoreMeta(mapping, meta).WriteAsync(meta, cancellationToken).ConfigureAwait(false);
         return meta;
+    }
+
+    /// <summary>Opens or makes the file for a new log, and makes sure that it is nobody's.</summary>
+    private async ValueTask<IBlockDevice> OpenLogPlaceAsync(CancellationToken cancellationToken)
+    {
+        _device = await options.Files.OpenLogAsync(mapping.Cache, path, create: true, isReadOnly: false, cancellationToken).ConfigureAwait(false)
+            ?? throw new InvalidOperationException($"There is no log for '{path}', though it was to be made.");
+        await RefuseForeignAsync(_device, cancellationToken).ConfigureAwait(false);
+        return _device;
     }
 
     /// <summary>A file in the log's place that is no log is somebody's, and is left alone. A log there belongs to a store that is gone.</summary>
@@ -216,6 +230,12 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         // What is about to be read may have got no further than a volatile cache. The log below the redo point is used again, so that must not come back (KV-17).
         await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
         MetaPage meta = await ReadMetaAsync(cancellationToken).ConfigureAwait(false);
+        if (mapping.Length / _limits.PageSize < meta.Contents.PageCount)
+        {
+            // Redo gives it pages, but not those that it had at the redo point and that have not changed since.
+            throw WrongLength(meta);
+        }
+
         _device = await options.Files.OpenLogAsync(mapping.Cache, path, create: false, mapping.IsReadOnly, cancellationToken).ConfigureAwait(false);
         if (_device is null)
         {
@@ -254,7 +274,14 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     {
         RequireLength(meta);
         await RestoreAsync(new PageAllocator(_limits, new ActiveReads()), meta, cancellationToken).ConfigureAwait(false);
-        return await CreateLogAsync(meta, meta.RedoPoint, cancellationToken).ConfigureAwait(false);
+        IBlockDevice device = await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
+
+        // Named before it is there: of a crash in between, the next opening finds a store that was closed and has no log, as this one did. The other way
+        // round it would find another store's.
+        MetaPage next = meta with { LogIdentity = options.NewIdentity(), RedoPoint = WriteAheadLog.FirstLsnFrom(meta.RedoPoint) };
+        await new StoreMeta(mapping, meta).WriteAsync(next, cancellationToken).ConfigureAwait(false);
+        _log = await WriteAheadLog.CreateAsync(device, next.LogIdentity, next.RedoPoint, _logOptions, cancellationToken).ConfigureAwait(false);
+        return next;
     }
 
     private async ValueTask<MetaPage> ReadMetaAsync(CancellationToken cancellationToken)
@@ -272,12 +299,14 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     {
         if (mapping.Length % _limits.PageSize != 0 || mapping.PageCount != meta.Contents.PageCount)
         {
-            throw new CorruptStoreException(
-                path,
-                MetaPage.PageNumber,
-                $"the file has {mapping.Length} bytes, the meta page says {meta.Contents.PageCount} pages of {_limits.PageSize} bytes: it was cut off or added to");
+            throw WrongLength(meta);
         }
     }
+
+    private CorruptStoreException WrongLength(MetaPage meta) => new(
+        path,
+        MetaPage.PageNumber,
+        $"the file has {mapping.Length} bytes, the meta page says {meta.Contents.PageCount} pages of {_limits.PageSize} bytes: it was cut off or added to");
 
     /// <summary>Does again what was committed, writes it, and moves the redo point to the end of the log.</summary>
     private async ValueTask<MetaPage> RecoverAsync(MetaPage meta, Redo redo, StoreContents contents, CancellationToken cancellationToken)

@@ -26,6 +26,8 @@ public class RefusalTests
         ["a log with a damaged segment"] = static (path, _) => Flip(path + ".log", 4096 + 10),
         ["a log with a damaged record"] = static (path, _) => Flip(path + ".log", LogData + 5000),
         ["a log that was cut off"] = static (path, _) => Cut(path + ".log", LogData + 8192),
+        ["a foreign file that begins with zeros for a log"] = static (path, _) => File.WriteAllBytes(path + ".log", TestData.BeginningWithZeros(4096, 100_000)),
+        ["pages that were cut off"] = static (path, _) => Cut(path, 2 * 4096),
         ["a foreign file"] = static (path, _) => File.WriteAllBytes(path, TestData.Value(2, 100_000)),
         ["a short foreign file"] = static (path, _) => File.WriteAllText(path, "Not a store."),
         ["a damaged meta page"] = static (path, _) => Flip(path, 45),
@@ -71,6 +73,61 @@ public class RefusalTests
         }
 
         Assert.All(files, static file => Assert.Equal(s_longAgo, File.GetLastWriteTimeUtc(file)));
+    }
+
+    /// <remarks>LOG-1. Of a log whose making was cut off there are zeros, and nothing else.</remarks>
+    [Theory]
+    [InlineData(512, 100_000)]
+    [InlineData(4096, 100_000)]
+    [InlineData(2 << 20, (2 << 20) + 1)]
+    public async Task A_file_that_begins_with_zeros_in_the_place_of_a_new_log_is_left_as_it_is(int zeros, int length)
+    {
+        using TemporaryDirectory directory = new();
+        byte[] foreign = TestData.BeginningWithZeros(zeros, length);
+        string path = directory.File();
+        await File.WriteAllBytesAsync(path + ".log", foreign, TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.Equal(foreign, await File.ReadAllBytesAsync(path + ".log", TestContext.Current.CancellationToken));
+
+        string closed = directory.File("closed.kv");
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(closed))
+        {
+            await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), TestContext.Current.CancellationToken);
+        }
+
+        await File.WriteAllBytesAsync(closed + ".log", foreign, TestContext.Current.CancellationToken);
+        await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(closed));
+        Assert.Equal(foreign, await File.ReadAllBytesAsync(closed + ".log", TestContext.Current.CancellationToken));
+    }
+
+    /// <remarks>What the file had at the redo point is in no log.</remarks>
+    [Fact]
+    public async Task Pages_that_were_cut_off_after_a_checkpoint_are_missed_when_the_store_is_opened()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File("copy.kv");
+        long whole;
+        await using (KeyValueStore store = await KeyValueStore.OpenAsync(directory.File()))
+        {
+            for (int key = 0; key < Keys; key++)
+            {
+                await store.PutAsync(TestData.Key(key), TestData.Value(key, 300), TestContext.Current.CancellationToken);
+            }
+
+            await store.CheckpointAsync(TestContext.Current.CancellationToken);
+            await store.PutAsync(TestData.Key(0), TestData.Value(0, 200), TestContext.Current.CancellationToken);
+            FileCopy.OfOpenStore(directory.File(), path);
+            whole = store.GetStatistics().PageCount * store.PageSize;
+        }
+
+        Assert.Equal(whole, new FileInfo(path).Length);
+        Cut(path, (int)whole - 4096);
+        byte[] pages = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+        byte[] log = await File.ReadAllBytesAsync(path + ".log", TestContext.Current.CancellationToken);
+        CorruptStoreException exception = await Assert.ThrowsAsync<CorruptStoreException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.Contains("cut off", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(pages, await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken));
+        Assert.Equal(log, await File.ReadAllBytesAsync(path + ".log", TestContext.Current.CancellationToken));
     }
 
     /// <summary>Makes a store as a process that was killed leaves it.</summary>

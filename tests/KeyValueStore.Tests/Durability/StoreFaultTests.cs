@@ -187,4 +187,39 @@ public class StoreFaultTests
             }
         }
     }
+
+    /// <remarks>The store is whole without the log that is gone, and stays so while it gets another.</remarks>
+    [Fact]
+    public async Task A_closed_store_that_gets_a_new_log_can_be_opened_wherever_that_was_cut_off()
+    {
+        for (int step = 0; step < 32; step++)
+        {
+            for (int seed = 0; seed < 8; seed++)
+            {
+                DiskFiles files = new();
+                await using (KeyValueStore store = await files.OpenAsync())
+                {
+                    await store.PutAsync(TestData.Key(1), TestData.Value(1, 100), Cancellation);
+                }
+
+                files.Log.Cut(0);
+                files.Pages.PowerFailsAfter = step % 2 == 0 ? step / 2 : -1;
+                files.Log.PowerFailsAfter = step % 2 == 1 ? step / 2 : -1;
+                try
+                {
+                    await using KeyValueStore store = await files.OpenAsync();
+                }
+                catch (IOException)
+                {
+                    // The power went.
+                }
+
+                files.LosePower(new Random((step * 100) + seed));
+                await using KeyValueStore again = await files.OpenAsync();
+                Assert.Equal(TestData.Value(1, 100), await again.GetAsync(TestData.Key(1), Cancellation));
+                await again.PutAsync(TestData.Key(2), TestData.Value(2, 10), Cancellation);
+                await again.AssertSoundAsync();
+            }
+        }
+    }
 }
