@@ -40,7 +40,7 @@ internal sealed class Committer(Mapping mapping, WriteAheadLog log, PageAllocato
     public async ValueTask<ulong> CommitAsync(ChangeSet changes, CancellationToken cancellationToken)
     {
         await MapAsync(changes, cancellationToken).ConfigureAwait(false);
-        StoreContents contents = new(allocator.PageCount, changes.Counts);
+        StoreContents contents = new(allocator.End, changes.Counts);
         if (!WriteRecord(changes, contents))
         {
             changes.Abandon();
@@ -112,7 +112,7 @@ internal sealed class Committer(Mapping mapping, WriteAheadLog log, PageAllocato
             added += run.Count;
         }
 
-        int groups = _layout.GroupCount(allocator.PageCount);
+        int groups = _layout.GroupCount(allocator.End);
         added += groups - _groups;
         _groups = groups;
         List<FreedPages> freed = [];
@@ -168,7 +168,7 @@ internal sealed class Committer(Mapping mapping, WriteAheadLog log, PageAllocato
     /// <summary>Changes the bits of all pages that come into use or go out of it, and gives the groups that the file has reached their map pages.</summary>
     private async ValueTask MapAsync(ChangeSet changes, CancellationToken cancellationToken)
     {
-        for (int group = _groups; group < _layout.GroupCount(allocator.PageCount); group++)
+        for (int group = _groups; group < _layout.GroupCount(allocator.End); group++)
         {
             long mapPage = _layout.MapPageOf(group);
             byte[] map = changes.Edit(changes.AddMapPage(mapPage));

@@ -25,6 +25,7 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
 
     private readonly List<FreedPages> _freed = [];
     private long _pageCount;
+    private long _end;
     private long _usedPages;
 
     /// <summary>Pages below the end of the file that are to be had.</summary>
@@ -33,11 +34,15 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
     /// <summary>Where the search for a page goes on.</summary>
     private long _cursor;
 
-    /// <summary>Pages of the file, page 0 included. It never shrinks.</summary>
-    public long PageCount
+    /// <summary>Pages of the file as of the last commit, page 0 included. It never shrinks.</summary>
+    /// <remarks>All that may be said of the store elsewhere: groups that only a change which was given up has reached have no map page.</remarks>
+    public long PageCount => Volatile.Read(ref _pageCount);
+
+    /// <summary>Where the file ends, in pages, with those that are spoken for, or were once: what the next commit makes <see cref="PageCount"/>.</summary>
+    public long End
     {
-        get => Volatile.Read(ref _pageCount);
-        private set => Volatile.Write(ref _pageCount, value);
+        get => Volatile.Read(ref _end);
+        private set => Volatile.Write(ref _end, value);
     }
 
     /// <summary>Pages of the file that are not in use as of the last commit.</summary>
@@ -54,7 +59,8 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
         _cursor = 0;
         _idlePages = 0;
         _usedPages = pageCount;
-        PageCount = pageCount;
+        End = pageCount;
+        Volatile.Write(ref _pageCount, pageCount);
         for (int group = 0; group < _layout.GroupCount(pageCount); group++)
         {
             ulong[] words = NewGroup();
@@ -69,7 +75,7 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
     public bool RestoreGroup(int group, ReadOnlySpan<byte> map)
     {
         long first = _layout.FirstPageOf(group);
-        int pages = (int)Math.Min(_layout.GroupPages, PageCount - first);
+        int pages = (int)Math.Min(_layout.GroupPages, End - first);
         ulong[] words = _taken[group];
         long used = 0;
         for (int i = 0; i < words.Length; i++)
@@ -90,13 +96,13 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
     }
 
     /// <summary>Whether a page is one that the store uses and that others may lead to.</summary>
-    public bool IsUsable(long page) => page > MetaPage.RootPage && page < PageCount && !_layout.IsMapPage(page);
+    public bool IsUsable(long page) => page > MetaPage.RootPage && page < End && !_layout.IsMapPage(page);
 
     /// <summary>Takes a page, which nothing leads to.</summary>
     /// <param name="near">The page that would be best, if it is to be had; 0 for any.</param>
     public long Take(long near)
     {
-        long page = near > 0 && near < PageCount && !Contains(near) ? near : FindIdle();
+        long page = near > 0 && near < End && !Contains(near) ? near : FindIdle();
         if (page < 0)
         {
             page = Grow();
@@ -153,6 +159,7 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
         }
 
         Volatile.Write(ref _usedPages, used);
+        Volatile.Write(ref _pageCount, End);
     }
 
     /// <summary>Lets go of the freed pages that may be used again.</summary>
@@ -205,13 +212,13 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
     {
         while (true)
         {
-            long page = PageCount;
+            long page = End;
             if (_layout.GroupOf(page) == _taken.Count)
             {
                 _taken.Add(NewGroup());
             }
 
-            PageCount = page + 1;
+            End = page + 1;
             _idlePages++;
             if (!_layout.IsMapPage(page))
             {
@@ -225,8 +232,8 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
     private long GrowRun(int pages)
     {
         // Idle pages at the end are the beginning of the run, unless the group ends too soon.
-        long first = PageCount;
-        while (first > 0 && _layout.GroupOf(first - 1) == _layout.GroupOf(PageCount - 1) && PageCount - first < pages && !Contains(first - 1))
+        long first = End;
+        while (first > 0 && _layout.GroupOf(first - 1) == _layout.GroupOf(End - 1) && End - first < pages && !Contains(first - 1))
         {
             first--;
         }
@@ -238,7 +245,7 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
             first = _layout.MapPageOf(group) + 1;
         }
 
-        while (PageCount < first + pages)
+        while (End < first + pages)
         {
             Grow();
         }
@@ -253,8 +260,8 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
             return -1;
         }
 
-        long found = FindIdle(_cursor, PageCount);
-        return found >= 0 ? found : FindIdle(0, Math.Min(_cursor, PageCount));
+        long found = FindIdle(_cursor, End);
+        return found >= 0 ? found : FindIdle(0, Math.Min(_cursor, End));
     }
 
     /// <summary>The first page to be had from one on; -1 if there is none before the end.</summary>
@@ -277,10 +284,10 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
 
     private long FindIdleRun(int pages)
     {
-        for (long first = FindIdle(0, PageCount); first >= 0;)
+        for (long first = FindIdle(0, End); first >= 0;)
         {
             long end = first + 1;
-            while (end < first + pages && end < PageCount && !Contains(end))
+            while (end < first + pages && end < End && !Contains(end))
             {
                 end++;
             }
@@ -290,7 +297,7 @@ internal sealed class PageAllocator(PageLimits limits, ActiveReads activeReads)
                 return first;
             }
 
-            first = FindIdle(end, PageCount);
+            first = FindIdle(end, End);
         }
 
         return -1;
