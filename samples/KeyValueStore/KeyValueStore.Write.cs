@@ -156,7 +156,7 @@ public sealed partial class KeyValueStore
     /// <summary>Makes one commit of what an operation does to a change set.</summary>
     /// <param name="change">The operation.</param>
     /// <param name="cancellationToken">Gives up; nothing has happened then.</param>
-    /// <returns>The commit's LSN; 0 if the operation has changed nothing.</returns>
+    /// <returns>The LSN that the operation has to wait for: the commit's, or, if it has changed nothing, that of all before it (KV-19).</returns>
     private async ValueTask<ulong> ChangeAsync(Func<ChangeSet, CancellationToken, ValueTask> change, CancellationToken cancellationToken)
     {
         ThrowIfUnchangeable();
@@ -178,7 +178,9 @@ public sealed partial class KeyValueStore
                 TreeCounts counts = changes.Counts;
                 ulong lsn = await _committer!.CommitAsync(changes, cancellationToken).ConfigureAwait(false);
                 Volatile.Write(ref _counts, counts);
-                return lsn;
+
+                // What changes nothing says what those before it have made of the store, and they may not be durable yet.
+                return lsn != 0 ? lsn : _log.NextLsn;
             }
             catch when (_committer!.Failure is null)
             {
@@ -200,11 +202,6 @@ public sealed partial class KeyValueStore
     private async ValueTask CompleteAsync(ulong lsn)
     {
         _checkpointer!.Note();
-        if (lsn == 0)
-        {
-            return;
-        }
-
         try
         {
             ValueTask done = _options.Durability == KeyValueDurability.Durable
