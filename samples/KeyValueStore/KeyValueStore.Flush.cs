@@ -139,7 +139,7 @@ public sealed partial class KeyValueStore
 
         if (_meta!.MayBeClean)
         {
-            await _meta.WriteAsync(_meta.Current with { State = StoreState.InFlux }, cancellationToken).ConfigureAwait(false);
+            await _meta.WriteAsync(static current => current with { State = StoreState.InFlux }, cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -89,14 +89,9 @@ internal sealed class Checkpointer(
                 throw new IOException($"A page of '{mapping.Path}' has a change with the LSN {result.OldestLsn} that a checkpoint of the time after it has not made durable.");
             }
 
-            MetaPage next = meta.Current with
-            {
-                State = state,
-                RedoPoint = start.RedoPoint,
-                Checkpoint = meta.Current.Checkpoint + 1,
-                Contents = start.Contents,
-            };
-            await meta.WriteAsync(next, cancellationToken).ConfigureAwait(false);
+            await meta.WriteAsync(
+                current => current with { State = state, RedoPoint = start.RedoPoint, Checkpoint = current.Checkpoint + 1, Contents = start.Contents },
+                cancellationToken).ConfigureAwait(false);
             await log.RecycleBelowAsync(start.RedoPoint, cancellationToken).ConfigureAwait(false);
             Interlocked.Increment(ref _completed);
         }

@@ -2,9 +2,11 @@ using StorageCache.KeyValueStore.Format;
 
 namespace StorageCache.KeyValueStore.Checkpoints;
 
-/// <summary>The meta page, and what it says on the device. One party at a time writes it.</summary>
+/// <summary>The meta page, and what it says on the device. Thread-safe: a change may find that it has to be written while a checkpoint writes it.</summary>
 internal sealed class StoreMeta(Mapping mapping, MetaPage current)
 {
+    private readonly SemaphoreSlim _turn = new(1, 1);
+
     /// <summary>What was written last, and is durable unless that has failed.</summary>
     public MetaPage Current { get; private set; } = current;
 
@@ -15,7 +17,22 @@ internal sealed class StoreMeta(Mapping mapping, MetaPage current)
     public bool MayBeClean { get; private set; } = current.State == StoreState.Clean;
 
     /// <summary>Writes the meta page and makes it durable, and with it whatever else is dirty.</summary>
-    public async ValueTask WriteAsync(MetaPage meta, CancellationToken cancellationToken)
+    /// <param name="change">What it is to say, after what it says: the redo point of another's checkpoint is not to be taken back.</param>
+    /// <param name="cancellationToken">Gives up; what the device says is not certain then.</param>
+    public async ValueTask WriteAsync(Func<MetaPage, MetaPage> change, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await WriteInTurnAsync(change(Current), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    private async ValueTask WriteInTurnAsync(MetaPage meta, CancellationToken cancellationToken)
     {
         // From here on the device may hold it, whether or not it is seen to succeed.
         IsCertain = false;

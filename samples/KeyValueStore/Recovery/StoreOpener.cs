@@ -194,7 +194,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
             await mapping.ExtendAsync(mapping.PageSize, cancellationToken).ConfigureAwait(false);
         }
 
-        await new StoreMeta(mapping, meta).WriteAsync(meta, cancellationToken).ConfigureAwait(false);
+        await new StoreMeta(mapping, meta).WriteAsync(_ => meta, cancellationToken).ConfigureAwait(false);
         return meta;
     }
 
@@ -279,7 +279,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         // Named before it is there: of a crash in between, the next opening finds a store that was closed and has no log, as this one did. The other way
         // round it would find another store's.
         MetaPage next = meta with { LogIdentity = options.NewIdentity(), RedoPoint = WriteAheadLog.FirstLsnFrom(meta.RedoPoint) };
-        await new StoreMeta(mapping, meta).WriteAsync(next, cancellationToken).ConfigureAwait(false);
+        await new StoreMeta(mapping, meta).WriteAsync(_ => next, cancellationToken).ConfigureAwait(false);
         _log = await WriteAheadLog.CreateAsync(device, next.LogIdentity, next.RedoPoint, _logOptions, cancellationToken).ConfigureAwait(false);
         return next;
     }
@@ -332,7 +332,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         ulong redoPoint = _log.NextLsn;
         await mapping.FlushAsync(cancellationToken).ConfigureAwait(false);
         MetaPage recovered = meta with { State = StoreState.Clean, RedoPoint = redoPoint, Checkpoint = meta.Checkpoint + 1, Contents = contents };
-        await new StoreMeta(mapping, meta).WriteAsync(recovered, cancellationToken).ConfigureAwait(false);
+        await new StoreMeta(mapping, meta).WriteAsync(_ => recovered, cancellationToken).ConfigureAwait(false);
         await _log.RecycleBelowAsync(redoPoint, cancellationToken).ConfigureAwait(false);
         _recovery = new RecoveryReport
         {

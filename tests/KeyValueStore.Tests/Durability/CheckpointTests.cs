@@ -120,4 +120,60 @@ public class CheckpointTests
         await Task.Delay(30, Cancellation);
         Assert.InRange(files.Log.Flushes, idle, idle + 1);
     }
+
+    /// <remarks>KV-17. A first change that was given up while it wrote the meta page leaves that to the next one, which meets a checkpoint there.</remarks>
+    [Fact]
+    public async Task A_change_that_writes_the_meta_page_beside_a_checkpoint_does_not_take_its_redo_point_back()
+    {
+        DiskFiles files = new();
+        await (await files.OpenAsync()).CloseAsync();
+        KeyValueStore store = await files.OpenAsync();
+        files.Pages.Hold();
+        using CancellationTokenSource giveUp = new();
+        Task given = store.PutAsync(TestData.Key(1), TestData.Value(1, 100), giveUp.Token).AsTask();
+        await WaitForHeldAsync(1);
+        await giveUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
+        files.Pages.Release();
+        await store.FlushAsync(Cancellation);
+
+        // The checkpoint comes to the meta page, and the change after it.
+        files.Pages.Fault = request =>
+        {
+            if (request.Operation == BlockOperation.Write && request.Offset == 0)
+            {
+                files.Pages.Fault = null;
+                files.Pages.Hold();
+            }
+
+            return null;
+        };
+        Task checkpoint = store.CheckpointAsync(Cancellation).AsTask();
+        await WaitForHeldAsync(1);
+        Task change = store.PutAsync(TestData.Key(2), TestData.Value(2, 100), Cancellation).AsTask();
+        for (int i = 0; i < 1000; i++)
+        {
+            await Task.Yield();
+        }
+
+        files.Pages.Release();
+        await checkpoint;
+        await change;
+        long logBytes = store.GetStatistics().LogBytes;
+        files.Pages.PowerFailsAfter = 0;
+        files.Log.PowerFailsAfter = 0;
+        await Assert.ThrowsAnyAsync<IOException>(async () => await store.CloseAsync());
+        files.LosePower(new Random(1));
+        await using KeyValueStore again = await files.OpenAsync();
+        Assert.Equal(logBytes, again.Recovery.LogBytes);
+        Assert.Equal(1, again.Count);
+
+        async Task WaitForHeldAsync(int count)
+        {
+            while (files.Pages.HeldCount < count)
+            {
+                await Task.Yield();
+            }
+        }
+    }
 }
