@@ -94,7 +94,10 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
     /// <summary>What all mappings share.</summary>
     internal CacheCore Core => _core;
 
-    /// <summary>Makes every change in every mapping durable; see <see cref="Mapping.FlushAsync"/>.</summary>
+    /// <summary>
+    /// Makes every change in every mapping durable; see <see cref="Mapping.FlushAsync"/>. A mapping that is being closed is waited for, and flushed
+    /// if that fails.
+    /// </summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <exception cref="PageCacheException">One mapping could not be flushed; the others were.</exception>
     /// <exception cref="AggregateException">More than one mapping could not be flushed; the others were.</exception>
@@ -110,11 +113,10 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         {
             try
             {
-                await mapping.FlushAsync(cancellationToken).ConfigureAwait(true);
-            }
-            catch (MappingClosedException)
-            {
-                // Closed meanwhile, and flushed by that.
+                while (!await TryFlushAsync(mapping, cancellationToken).ConfigureAwait(true))
+                {
+                    await WhenClosedAsync(mapping, cancellationToken).ConfigureAwait(true);
+                }
             }
             catch (IOException error)
             {
@@ -156,11 +158,13 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
             CheckpointOptions part = new() { Duration = options.Duration * ((double)dirty[i] / all), BytesPerSecond = options.BytesPerSecond };
             try
             {
-                written += (await mappings[i].CheckpointAsync(part, cancellationToken).ConfigureAwait(true)).PagesWritten;
-            }
-            catch (MappingClosedException)
-            {
-                // Closed meanwhile, and made durable by that.
+                CheckpointResult? result;
+                while ((result = await TryCheckpointAsync(mappings[i], part, cancellationToken).ConfigureAwait(true)) is null)
+                {
+                    await WhenClosedAsync(mappings[i], cancellationToken).ConfigureAwait(true);
+                }
+
+                written += result.Value.PagesWritten;
             }
             catch (IOException error)
             {
@@ -178,6 +182,46 @@ public sealed partial class PageCache : IAsyncDisposable, IDisposable
         }
 
         return new CheckpointResult(written, oldest);
+    }
+
+    /// <summary>Flushes a mapping, if it is not closed. False if it is being closed: it is not durable before that has ended, and perhaps not then.</summary>
+    private static async Task<bool> TryFlushAsync(Mapping mapping, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await mapping.FlushAsync(cancellationToken).ConfigureAwait(true);
+            return true;
+        }
+        catch (MappingClosedException)
+        {
+            return mapping.State == MappingState.Closed;
+        }
+    }
+
+    /// <summary>The same for a checkpoint; null in the place of false.</summary>
+    private static async Task<CheckpointResult?> TryCheckpointAsync(Mapping mapping, CheckpointOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await mapping.CheckpointAsync(options, cancellationToken).ConfigureAwait(true);
+        }
+        catch (MappingClosedException)
+        {
+            return mapping.State == MappingState.Closed ? default(CheckpointResult) : null;
+        }
+    }
+
+    /// <summary>Waits for a close that is under way, whatever comes of it.</summary>
+    private async Task WhenClosedAsync(Mapping mapping, CancellationToken cancellationToken)
+    {
+        Task closing;
+        using (await _registry.LockAsync(cancellationToken).ConfigureAwait(true))
+        {
+            closing = mapping.Closing ?? Task.CompletedTask;
+        }
+
+        await closing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     private static void ThrowAll(List<Exception> errors)
