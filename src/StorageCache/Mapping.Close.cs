@@ -9,6 +9,9 @@ public sealed partial class Mapping
 {
     private int _opens;
 
+    /// <summary>Whether somebody has had an exception that says that the mapping has failed.</summary>
+    private volatile bool _isFailureTold;
+
     /// <summary>The close that is under way, or the last that was tried. Under the cache's registry lock.</summary>
     internal Task? Closing { get; set; }
 
@@ -19,7 +22,7 @@ public sealed partial class Mapping
     /// <param name="cancellationToken">Stops waiting; the mapping stays open.</param>
     /// <exception cref="PageWriteException">A dirty page could not be written. The mapping stays open and nothing is lost; closing again tries again.</exception>
     /// <exception cref="FlushFailedException">The sync failed. The mapping stays open in state <see cref="MappingState.Failed"/>; closing again closes it without what could not be made durable.</exception>
-    /// <exception cref="MappingFailedException">Another's flush has failed since the close was asked for; closing again closes it without what could not be made durable.</exception>
+    /// <exception cref="MappingFailedException">Another's flush has failed since the close was asked for, or earlier and nobody has been told; closing again closes it without what could not be made durable.</exception>
     /// <exception cref="MappingBusyException">
     /// A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>, not counting the time that writing took; or a
     /// flush or truncation that was under way has waited for one that long. The mapping stays open and nothing is lost.
@@ -32,12 +35,15 @@ public sealed partial class Mapping
     /// log, or never promised it, and cannot or need not have it written. Writes that are under way are waited for.
     /// </summary>
     /// <param name="cancellationToken">Stops waiting; the mapping stays open, and what is dirty stays so.</param>
-    /// <exception cref="MappingBusyException">A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>. The mapping stays open.</exception>
+    /// <exception cref="MappingBusyException">A lease or pin was not returned within <see cref="PageCacheOptions.FrameTimeout"/>. The mapping stays open, and nothing is dropped.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public ValueTask AbandonAsync(CancellationToken cancellationToken = default) => Cache.AbandonAsync(this, cancellationToken);
 
     /// <summary><see cref="CloseAsync"/>. Does nothing if the mapping is closed.</summary>
     public ValueTask DisposeAsync() => CloseAsync();
+
+    /// <summary>Notes that somebody is told that the mapping has failed: it may be closed then, without what could not be made durable.</summary>
+    internal void NoteFailureTold() => _isFailureTold = true;
 
     /// <summary>Counts one more open. Under the cache's registry lock.</summary>
     internal void AddOpen() => _opens++;
@@ -66,18 +72,24 @@ public sealed partial class Mapping
     {
         using (await EnterToCloseAsync(patience, cancellationToken).ConfigureAwait(true))
         {
-            MappingState before = _state;
-            if (before == MappingState.Closed)
+            MappingState before;
+            lock (_stateLock)
             {
-                return;
+                before = _state;
+                if (before == MappingState.Closed)
+                {
+                    return;
+                }
+
+                if (before == MappingState.Failed && flush && (wasOpen || !_isFailureTold))
+                {
+                    // The flush that brought it to light may have been given up by whoever waited for it.
+                    throw Throw.MakeMappingFailed(this);
+                }
+
+                _state = MappingState.Closing;
             }
 
-            if (wasOpen && before == MappingState.Failed)
-            {
-                ThrowIfNotWritable();
-            }
-
-            _state = MappingState.Closing;
             Interlocked.MemoryBarrier();
             try
             {
@@ -105,8 +117,7 @@ public sealed partial class Mapping
                 _writesStopped = false;
 
                 // With the cache disposed of, nobody writes back any more: whoever still holds a lease is to get no other to write with.
-                MappingState after = Cache.IsDisposed ? MappingState.Closing : before;
-                _state = _state == MappingState.Failed ? MappingState.Failed : after;
+                GiveUpClosing(Cache.IsDisposed ? MappingState.Closing : before);
                 throw;
             }
 
@@ -125,6 +136,14 @@ public sealed partial class Mapping
         }
     }
 
+    private void GiveUpClosing(MappingState after)
+    {
+        lock (_stateLock)
+        {
+            _state = _state == MappingState.Failed ? MappingState.Failed : after;
+        }
+    }
+
     /// <summary>
     /// Removes every page. Nobody can bring one in any more; those who hold one are waited for.
     /// </summary>
@@ -137,38 +156,52 @@ public sealed partial class Mapping
     /// <returns>Whether all pages have gone.</returns>
     private async Task<bool> TryRemoveAllAsync(bool keepChanges, Patience patience, CancellationToken cancellationToken)
     {
-        for (long page = NextPresent(0); page >= 0; page = NextPresent(page))
+        // Latched until all are: whoever is busy, or gives up, leaves the mapping open, and with everything that was changed or nothing of it.
+        List<long> dropped = [];
+        try
         {
-            try
+            for (long page = NextPresent(0); page >= 0;)
             {
-                await LatchInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
-            }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
-            {
-                // Evicted meanwhile, or its load failed while we stood in line.
-                continue;
-            }
+                if (!await TryLatchToRemoveAsync(page, patience, cancellationToken).ConfigureAwait(true))
+                {
+                    page = NextPresent(page);
+                    continue;
+                }
 
-            try
-            {
+                dropped.Add(page);
                 if (keepChanges && IsDirty(page))
                 {
-                    ReleaseLatched(page);
+                    ReleaseLatched(dropped);
                     return false;
                 }
 
                 await WaitForPinsAsync(page, patience, cancellationToken).ConfigureAwait(true);
-            }
-            catch
-            {
-                ReleaseLatched(page);
-                throw;
+                if (!IsDirty(page))
+                {
+                    dropped.RemoveAt(dropped.Count - 1);
+                    RemoveLatched(page);
+                }
+
+                page = NextPresent(page + 1);
             }
 
+            // A pin waits for no latch; and pages that were truncated away under one have a head still.
+            for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
+            {
+                await WaitForPinsAsync(page, patience, cancellationToken).ConfigureAwait(true);
+            }
+        }
+        catch
+        {
+            ReleaseLatched(dropped);
+            throw;
+        }
+
+        foreach (long page in dropped)
+        {
             RemoveLatched(page);
         }
 
-        // Pages that were truncated away under a pin have a head still.
         for (long page = NextWith(StateWord.Attached, 0); page >= 0; page = NextWith(StateWord.Attached, page + 1))
         {
             await WaitForPinsAsync(page, patience, cancellationToken).ConfigureAwait(true);
@@ -176,6 +209,20 @@ public sealed partial class Mapping
         }
 
         return true;
+    }
+
+    /// <summary>Latches a page exclusively. False if it has been evicted meanwhile, or its load has failed.</summary>
+    private async Task<bool> TryLatchToRemoveAsync(long page, Patience patience, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await LatchInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
+            return true;
+        }
+        catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Waits until nobody has a page pinned. Rare, and not worth a wait list.</summary>
@@ -201,7 +248,13 @@ public sealed partial class Mapping
         return slot != null && (StateWord.Load(slot) & StateWord.Attached) != 0 && Volatile.Read(ref HeadOf(slot)->Pins) != 0;
     }
 
-    private unsafe void ReleaseLatched(long page) => ReleaseExclusive(_table.Find(page));
+    private unsafe void ReleaseLatched(List<long> pages)
+    {
+        foreach (long page in pages)
+        {
+            ReleaseExclusive(_table.Find(page));
+        }
+    }
 
     /// <summary>Sends everybody who waits for a page to find out that the mapping is closing.</summary>
     private unsafe void ExpelWaiters()

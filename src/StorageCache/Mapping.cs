@@ -39,6 +39,9 @@ public sealed partial class Mapping : IAsyncDisposable
     private readonly AsyncReaderWriterLock _lifetime = new();
     private readonly bool _ownsDevice;
     private long _residentPages;
+    private readonly Lock _stateLock = new();
+
+    /// <summary>Changed under the lock while a sync may fail: that of a flush that was cancelled runs on, and nobody waits for it.</summary>
     private volatile MappingState _state;
     private Exception? _failure;
 

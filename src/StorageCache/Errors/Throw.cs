@@ -120,16 +120,24 @@ internal static class Throw
         error);
 
     /// <summary>See <see cref="FlushFailedException"/>.</summary>
-    public static Exception MakeFlushFailed(Mapping mapping, Exception error) => new FlushFailedException(
-        $"'{mapping.Path}' could not be made durable, and pages written since the last flush may be lost: {error.Message}",
-        mapping.Path,
-        inner: error);
+    public static Exception MakeFlushFailed(Mapping mapping, Exception error)
+    {
+        mapping.NoteFailureTold();
+        return new FlushFailedException(
+            $"'{mapping.Path}' could not be made durable, and pages written since the last flush may be lost: {error.Message}",
+            mapping.Path,
+            inner: error);
+    }
 
     /// <summary>See <see cref="MappingFailedException"/>.</summary>
-    public static Exception MakeMappingFailed(Mapping mapping) => new MappingFailedException(
-        $"'{mapping.Path}' failed to become durable earlier and takes no changes: close it, reopen it and recover.",
-        mapping.Path,
-        inner: mapping.Failure);
+    public static Exception MakeMappingFailed(Mapping mapping)
+    {
+        mapping.NoteFailureTold();
+        return new MappingFailedException(
+            $"'{mapping.Path}' failed to become durable earlier and takes no changes: close it, reopen it and recover.",
+            mapping.Path,
+            inner: mapping.Failure);
+    }
 
     /// <summary>See <see cref="MappingFailedException"/>.</summary>
     public static IOException MakeLost(Mapping mapping, long page) => new MappingFailedException(

@@ -312,7 +312,11 @@ public sealed partial class Mapping
         }
         catch (IOException error)
         {
-            _state = MappingState.Failed;
+            lock (_stateLock)
+            {
+                _state = MappingState.Failed;
+            }
+
             Redirty();
             _core.Counters.SyncFailed();
             _core.Health.Raise(HealthEventKind.SyncFailed, this, page: null, error);
