@@ -261,6 +261,11 @@ public sealed partial class Mapping
                 // Not resident, so there is nothing to clear: loads clear what is beyond the end.
                 return;
             }
+            catch (Exception error) when (error is PageReadException or CacheFullException)
+            {
+                // It never came: its load failed while we stood in line. Perhaps others stand there still. The file has been cut in any case.
+                continue;
+            }
 
             // No frame is free to break away onto. A write that ends brings one, or the evictor does.
             _core.Reclaimer.Call();

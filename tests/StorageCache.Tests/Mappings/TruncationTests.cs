@@ -1,3 +1,4 @@
+using StorageCache.IO;
 using StorageCache.Tests.Harness;
 using Xunit;
 
@@ -337,5 +338,22 @@ public class TruncationTests
         Assert.Equal(-1, first.Span[100..].IndexOfAnyExcept((byte)0));
         using PageReadLease third = await mapping.ReadAsync(2);
         Assert.Equal(-1, third.Span.IndexOfAnyExcept((byte)0));
+    }
+
+    [Fact]
+    public async Task A_load_of_the_last_page_that_fails_behind_a_cut_does_not_fail_the_cut()
+    {
+        await using TestCache test = await TestCache.OpenAsync();
+        test.Device.Hold = static call => call.Operation == BlockOperation.Read;
+        Task<PageReadLease> read = test.Mapping.ReadAsync(1).AsTask();
+        test.Device.WaitForHeld(1);
+        Task cut = test.Mapping.TruncateAsync(4096 + 100).AsTask();
+        test.WaitForWaiters(1, 2);
+        test.Device.Fault = static call => call.Operation == BlockOperation.Read ? ScriptedDevice.Eio(call) : null;
+        test.Device.ReleaseAll();
+        await Assert.ThrowsAsync<PageReadException>(() => read.InTime());
+        await cut.InTime();
+        Assert.Equal(4096 + 100, test.Mapping.Length);
+        Assert.Equal(4096 + 100, test.Device.Length);
     }
 }
