@@ -29,7 +29,8 @@ namespace StorageCache.KeyValueStore;
 /// <para>
 /// Every operation throws <see cref="ObjectDisposedException"/> once the store is closed, <see cref="CorruptStoreException"/> when it meets
 /// a page that cannot be right, and an <see cref="IOException"/> when the I/O below fails: the cache's <see cref="PageCacheException"/> for pages, the
-/// device's own where the log has no room. A change that throws has not taken place. The exception is <see cref="StoreFailedException"/>: whether that change has taken place is known when the store has been opened anew.
+/// device's own where the log has no room. A change that throws has not taken place, but for one that throws <see cref="StoreFailedException"/>:
+/// whether that has taken place is known when the store has been opened anew.
 /// </para>
 /// <para>
 /// The file format and the latching protocol, with the invariants KV-1 and following that are cited in the code, are in <c>docs/key-value-store.md</c>;

@@ -26,7 +26,4 @@ internal readonly record struct LogStatistics
 
     /// <summary>Attempts at a write that failed and were repeated.</summary>
     public long WriteRetries { get; init; }
-
-    /// <summary>Waiters per flush.</summary>
-    public double CommitsPerFlush => Flushes == 0 ? 0 : (double)Commits / Flushes;
 }

@@ -173,7 +173,6 @@ internal sealed partial class WriteAheadLog
                 // Before any of these slots can come back with what they held (LOG-9).
                 await FlushLengthAsync(new DeviceChannel(_device)).ConfigureAwait(false);
             }
-
             else
             {
                 await AnnounceAsync(before).ConfigureAwait(false);

@@ -93,7 +93,8 @@ public unsafe struct PageWriteLease : IDisposable
     /// <summary>Says that the bytes have been changed, by the log record with a number.</summary>
     /// <param name="lsn">
     /// The log sequence number, of a record that is in the log already; at least that of any earlier change. The page is not written before
-    /// the mapping's <see cref="MappingOptions.Log"/> is durable up to it. 0 for a change that is not logged, of a page that no other was of.
+    /// the mapping's <see cref="MappingOptions.Log"/> is durable up to it. 0 for a change that is not logged, as long as the page has no number;
+    /// of one that has, such a change is marked by <see cref="MarkDirty()"/>.
     /// </param>
     /// <exception cref="InvalidOperationException">The lease is not held.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="lsn"/> is below the page's <see cref="Lsn"/>.</exception>
