@@ -220,7 +220,6 @@ internal sealed class LogGate : IThreadPoolWorkItem
 
     private void NoteFailure(Exception error)
     {
-        _core.Counters.LogFailed();
         lock (_lock)
         {
             if (!_isFailing)
@@ -229,17 +228,18 @@ internal sealed class LogGate : IThreadPoolWorkItem
                 _core.Health.Raise(HealthEventKind.LogFailed, _mapping, page: null, error);
             }
 
+            // Not for what fails meanwhile, of a flush, which asks at once: that is the same trouble.
             TimeProvider time = _core.Options.TimeProvider;
             long now = time.GetTimestamp();
-            if (now < _retryAt)
+            if (now >= _retryAt)
             {
-                // Of a flush, which asks at once: the same trouble.
-                return;
+                Volatile.Write(ref _retryAt, now + (long)(_retryAfter.TotalSeconds * time.TimestampFrequency));
+                _retryAfter = _retryAfter * 2 > s_lastRetry ? s_lastRetry : _retryAfter * 2;
             }
-
-            Volatile.Write(ref _retryAt, now + (long)(_retryAfter.TotalSeconds * time.TimestampFrequency));
-            _retryAfter = _retryAfter * 2 > s_lastRetry ? s_lastRetry : _retryAfter * 2;
         }
+
+        // Last: whoever sees that it has failed sees that it is left alone.
+        _core.Counters.LogFailed();
     }
 
     private void NoteSuccess()
