@@ -361,4 +361,23 @@ public class CheckpointTests
         Assert.Throws<ArgumentOutOfRangeException>(() => { test.Mapping.CheckpointAsync(new CheckpointOptions { Duration = TimeSpan.FromSeconds(-1) }); });
         Assert.Throws<ArgumentOutOfRangeException>(() => { test.Cache.CheckpointAsync(new CheckpointOptions { BytesPerSecond = -1 }); });
     }
+
+    /// <summary>Its log would be cut off otherwise, and with it what nobody has written.</summary>
+    /// <remarks>WB-19.</remarks>
+    [Fact]
+    public async Task A_checkpoint_waits_for_a_dirty_page_that_is_latched()
+    {
+        ScriptedLog log = new();
+        await using TestCache test = await TestCache.OpenAsync(log: log);
+        LoggedPages.Change(test.Mapping, 1, 10);
+        LoggedPages.Change(test.Mapping, 2, 11);
+        PageWriteLease lease = test.Mapping.Write(1);
+        Task<CheckpointResult> checkpoint = test.Mapping.CheckpointAsync().AsTask();
+        Wait.Until(() => LoggedPages.Read(test.Device.Bytes(2)) == 11, "the page that nobody has to be written");
+        test.WaitForWaiters(1, 1);
+        Assert.Equal(0, test.Device.Flushes);
+        lease.Dispose();
+        Assert.Null((await checkpoint.InTime()).OldestLsn);
+        Assert.Equal(10UL, LoggedPages.Read(test.Device.Bytes(1)));
+    }
 }
