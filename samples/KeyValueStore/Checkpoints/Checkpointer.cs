@@ -74,26 +74,15 @@ internal sealed class Checkpointer(
         try
         {
             CheckpointStart start = await begin(cancellationToken).ConfigureAwait(false);
-            if (start.RedoPoint == meta.Current.RedoPoint && state == meta.Current.State)
+            bool isNew = start.RedoPoint != meta.Current.RedoPoint || state != meta.Current.State;
+            if (isNew)
             {
-                return;
+                await MoveRedoPointAsync(start, state, cancellationToken).ConfigureAwait(false);
             }
 
-            await log.EnsureDurableAsync(start.RedoPoint, cancellationToken).ConfigureAwait(false);
-
-            // Pages at the end that nobody has written yet are part of it: a file that is shorter than its redo point says has been cut off.
-            await mapping.ExtendAsync(start.Contents.PageCount * mapping.PageSize, cancellationToken).ConfigureAwait(false);
-            CheckpointResult result = await mapping.CheckpointAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
-            if (result.OldestLsn <= start.RedoPoint)
-            {
-                throw new IOException($"A page of '{mapping.Path}' has a change with the LSN {result.OldestLsn} that a checkpoint of the time after it has not made durable.");
-            }
-
-            await meta.WriteAsync(
-                current => current with { State = state, RedoPoint = start.RedoPoint, Checkpoint = current.Checkpoint + 1, Contents = start.Contents },
-                cancellationToken).ConfigureAwait(false);
+            // Also if the meta page says all that already: the log may have failed before it was told, and then this has to fail again, or it would be tried for ever.
             await log.RecycleBelowAsync(start.RedoPoint, cancellationToken).ConfigureAwait(false);
-            Interlocked.Increment(ref _completed);
+            Interlocked.Add(ref _completed, isNew ? 1 : 0);
         }
         finally
         {
@@ -115,6 +104,23 @@ internal sealed class Checkpointer(
     }
 
     private static TaskCompletionSource NewAttempt() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private async ValueTask MoveRedoPointAsync(CheckpointStart start, StoreState state, CancellationToken cancellationToken)
+    {
+        await log.EnsureDurableAsync(start.RedoPoint, cancellationToken).ConfigureAwait(false);
+
+        // Pages at the end that nobody has written yet are part of it: a file that is shorter than its redo point says has been cut off.
+        await mapping.ExtendAsync(start.Contents.PageCount * mapping.PageSize, cancellationToken).ConfigureAwait(false);
+        CheckpointResult result = await mapping.CheckpointAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
+        if (result.OldestLsn <= start.RedoPoint)
+        {
+            throw new IOException($"A page of '{mapping.Path}' has a change with the LSN {result.OldestLsn} that a checkpoint of the time after it has not made durable.");
+        }
+
+        await meta.WriteAsync(
+            current => current with { State = state, RedoPoint = start.RedoPoint, Checkpoint = current.Checkpoint + 1, Contents = start.Contents },
+            cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Has the background try, unless it does. The lock is held.</summary>
     private void Begin()

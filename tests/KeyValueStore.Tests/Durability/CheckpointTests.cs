@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.KeyValueStore.Tests.Durability;
@@ -174,6 +175,58 @@ public class CheckpointTests
             {
                 await Task.Yield();
             }
+        }
+    }
+
+    /// <remarks>KV-17. The meta page names the redo point already, and the log fails before it hears of it: that is tried again now and then, and not for ever.</remarks>
+    [Fact]
+    public async Task A_checkpoint_whose_log_fails_at_its_end_is_tried_again_after_a_pause()
+    {
+        DiskFiles files = new();
+        CountingTime time = new();
+        KeyValueStore store = await files.OpenAsync(new KeyValueStoreOptions { CheckpointBytes = 96 << 10, TimeProvider = time });
+        await store.PutAsync(TestData.Key(0), TestData.Value(0, 900), Cancellation);
+        files.Pages.Hold();
+        int key = 1;
+        while (store.GetStatistics().LogBytes < 96 << 10)
+        {
+            await store.PutAsync(TestData.Key(key), TestData.Value(key++, 900), Cancellation).AsTask().InTime();
+        }
+
+        Wait.Until(() => files.Pages.HeldCount > 0, "the checkpoint to write");
+
+        // The flush that makes the log longer fails, when all that was asked of it is durable.
+        bool writesZeros = false;
+        files.Log.Fault = request =>
+        {
+            writesZeros = request.Operation == BlockOperation.Write ? !request.Segments[0].Span.ContainsAnyExcept((byte)0) : writesZeros;
+            return request.Operation == BlockOperation.Flush && writesZeros ? new BlockIOException("It fails.", 5) : null;
+        };
+        await Assert.ThrowsAsync<StoreFailedException>(async () =>
+        {
+            while (true)
+            {
+                await store.PutAsync(TestData.Key(key), TestData.Value(key++, 900), Cancellation).AsTask().InTime();
+            }
+        });
+        long timers = time.Timers;
+        files.Pages.Release();
+
+        // The first attempts get further: to the meta page, and then to one that names the very end.
+        Wait.Until(() => time.Timers >= timers + 4, "the checkpoint to pause, again and again");
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());
+    }
+
+    private sealed class CountingTime : TimeProvider
+    {
+        private long _timers;
+
+        public long Timers => Volatile.Read(ref _timers);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            Interlocked.Increment(ref _timers);
+            return base.CreateTimer(callback, state, dueTime, period);
         }
     }
 }
