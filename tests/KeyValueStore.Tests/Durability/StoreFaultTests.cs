@@ -222,4 +222,68 @@ public class StoreFaultTests
             }
         }
     }
+
+    /// <remarks>KV-22. What was lost with the flush was acknowledged, and the log has it; the device has what was before.</remarks>
+    [Theory]
+    [InlineData(900)]
+    [InlineData(3000)]
+    public async Task What_a_failed_flush_of_the_file_has_lost_is_not_read_as_it_was_before(int length)
+    {
+        const int Keys = 4000;
+        DiskFiles files = new();
+        KeyValueStore store = await files.OpenAsync();
+        await FillAsync(0);
+        await store.CheckpointAsync(Cancellation);
+        await FillAsync(Keys);
+        files.Pages.Fault = request =>
+        {
+            if (request.Operation != BlockOperation.Flush)
+            {
+                return null;
+            }
+
+            files.Pages.LoseWrites();
+            return new BlockIOException("It fails.", 5);
+        };
+        await Assert.ThrowsAsync<FlushFailedException>(async () => await store.CheckpointAsync(Cancellation));
+        files.Pages.Fault = null;
+        int refused = 0;
+        for (int i = 0; i < Keys; i++)
+        {
+            try
+            {
+                Assert.Equal(TestData.Value(Keys + i, length), await store.GetAsync(TestData.Key(i), Cancellation));
+            }
+            catch (MappingFailedException)
+            {
+                refused++;
+            }
+        }
+
+        Assert.InRange(refused, 1, Keys);
+        CheckReport report = await store.CheckAsync(cancellationToken: Cancellation);
+        Assert.All(report.Problems, static problem => Assert.Matches("cannot be read|nothing leads to it|the store counts|comes before it|is next", problem.Message));
+        await Assert.ThrowsAsync<StoreFailedException>(async () => await store.CloseAsync());
+        await using KeyValueStore again = await files.OpenAsync();
+        for (int i = 0; i < Keys; i++)
+        {
+            Assert.Equal(TestData.Value(Keys + i, length), await again.GetAsync(TestData.Key(i), Cancellation));
+        }
+
+        await again.AssertSoundAsync();
+
+        async Task FillAsync(int seed)
+        {
+            for (int i = 0; i < Keys; i += 20)
+            {
+                KeyValueBatch batch = new();
+                for (int key = i; key < i + 20; key++)
+                {
+                    batch.Put(TestData.Key(key), TestData.Value(seed + key, length));
+                }
+
+                await store.WriteAsync(batch, Cancellation);
+            }
+        }
+    }
 }

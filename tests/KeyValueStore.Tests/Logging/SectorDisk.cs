@@ -181,6 +181,25 @@ internal sealed class SectorDisk : IBlockDevice
         }
     }
 
+    /// <summary>All that was written since the last flush is gone: what is read from now on is what was before.</summary>
+    public void LoseWrites()
+    {
+        lock (_lock)
+        {
+            foreach (long sector in _versions.Keys)
+            {
+                long offset = sector * SectorBytes;
+                _current.AsSpan((int)offset, SectorBytes).Clear();
+                if (offset < _durable.Length)
+                {
+                    _durable.AsSpan((int)offset, SectorBytes).CopyTo(_current.AsSpan((int)offset));
+                }
+            }
+
+            _versions = [];
+        }
+    }
+
     /// <summary>Cuts the file.</summary>
     public void Cut(long length)
     {
