@@ -57,8 +57,16 @@ internal sealed class EndFinder(IBlockDevice device, LogGeometry geometry, LogHe
 
         // Where a block begins, a seal ends (LOG-4), unless the log is not what it was.
         int length = (int)Math.Min((ulong)geometry.SealBytes, redoPoint - geometry.FirstLsn);
-        byte[] bytes = new byte[length];
         ulong from = redoPoint - (ulong)length;
+        ulong segment = geometry.StartOf(geometry.SegmentOf(redoPoint - 1));
+        if (from < segment && !_stream.Has(from, 1))
+        {
+            // The redo point before this one lay in this segment, and its seal with it: what is before the segment was recycled then.
+            from = segment;
+            length = (int)(redoPoint - segment);
+        }
+
+        byte[] bytes = new byte[length];
         if (!_stream.Has(from, length))
         {
             throw Corrupt(redoPoint, "the redo point and what stands before it", "no segment with that LSN");

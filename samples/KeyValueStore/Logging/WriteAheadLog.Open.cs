@@ -246,7 +246,14 @@ internal sealed partial class WriteAheadLog
             count--;
         }
 
-        return new SegmentMap(geometry, FirstNeeded(geometry, redoPoint), slots, count);
+        long first = FirstNeeded(geometry, redoPoint);
+        if (redoPoint > geometry.FirstLsn && first < geometry.SegmentOf(redoPoint - 1) && !slots.Contains(first))
+        {
+            // Recycled for the redo point before, which lay in the same segment as this one (LOG-8).
+            first++;
+        }
+
+        return new SegmentMap(geometry, first, slots, count);
     }
 
     /// <summary>The first segment that opening at a redo point looks at: where a block begins, the seal before it has to be there (LOG-8).</summary>

@@ -31,6 +31,39 @@ public class LogSegmentTests
         }
     }
 
+    /// <summary>LOG-8: a redo point at a block's beginning, so near to its segment's that the seal before it might begin in the one before, which was recycled.</summary>
+    [Fact]
+    public async Task A_log_opens_at_a_redo_point_whose_segment_the_one_before_it_lay_in_as_well()
+    {
+        SectorDisk disk = new();
+        await using WriteAheadLog log = await LogBench.StartAsync(disk);
+        const ulong Data = LogOptions.LeastSegmentBytes - 4096;
+        while (log.DurableLsn != log.FirstLsn + (3 * Data))
+        {
+            await log.CommitAsync([1]);
+        }
+
+        await log.AppendAsync(LogBench.Payload(1, 100));
+        ulong inside = log.NextLsn;
+        await log.EnsureDurableAsync(inside);
+        ulong redoPoint = log.DurableLsn;
+        Assert.Equal(log.FirstLsn + (3 * Data) + 4096, redoPoint);
+        await log.RecycleBelowAsync(inside);
+        await log.RecycleBelowAsync(redoPoint);
+        List<byte[]> payloads = [];
+        for (int i = 0; i < 80; i++)
+        {
+            payloads.Add(LogBench.Payload(i, 3000));
+            await log.CommitAsync(payloads[^1]);
+        }
+
+        await using WriteAheadLog read = await LogBench.OpenAsync(disk, redoPoint);
+        Assert.Equal(payloads, await read.PayloadsAsync());
+        await read.BeginAsync();
+        await read.CommitAsync(LogBench.Payload(7, 200_000));
+        await read.RecycleBelowAsync(read.DurableLsn);
+    }
+
     /// <summary>LOG-10: what is not needed any more goes, at the end of the file only, and never below the minimum.</summary>
     [Fact]
     public async Task What_the_log_has_not_needed_lately_is_cut_off_and_the_file_opens_afterwards()
