@@ -59,6 +59,7 @@ public sealed partial class KeyValueStore
 
     /// <summary>
     /// Closes the store: refuses new operations, waits for those in progress, makes a checkpoint, and closes the files. Closing again waits for the first close.
+    /// A disk that does not end a request, also one that was given up, keeps it waiting.
     /// </summary>
     /// <exception cref="StoreFailedException">The log or the file has failed; the store is closed, and opening it recovers what is durable.</exception>
     /// <exception cref="PageCacheException">The checkpoint failed; the store is closed, and opening it recovers everything.</exception>

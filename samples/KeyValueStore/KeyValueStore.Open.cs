@@ -146,7 +146,7 @@ public sealed partial class KeyValueStore
         try
         {
             // What is dirty is in the log, or was never promised: a store that is closed without its last checkpoint recovers.
-            await mapping.AbandonAsync().ConfigureAwait(false);
+            await AbandonAsync(mapping).ConfigureAwait(false);
             if (periodicFlush is not null)
             {
                 await periodicFlush.DisposeAsync().ConfigureAwait(false);
@@ -167,6 +167,22 @@ public sealed partial class KeyValueStore
             if (ownCache is not null)
             {
                 await ownCache.ReleaseAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async ValueTask AbandonAsync(Mapping mapping)
+    {
+        while (true)
+        {
+            try
+            {
+                await mapping.AbandonAsync().ConfigureAwait(false);
+                return;
+            }
+            catch (MappingBusyException)
+            {
+                // Nobody uses the store any more: it is a request, given up by whoever made it, that the disk has not ended. It writes to memory of the cache.
             }
         }
     }

@@ -1,4 +1,5 @@
 using StorageCache.IO;
+using StorageCache.Tests.Harness;
 using Xunit;
 
 namespace StorageCache.KeyValueStore.Tests.Durability;
@@ -124,6 +125,40 @@ public class StoreFaultTests
         await using KeyValueStore again = await files.OpenAsync();
         Assert.False(again.Recovery.WasNeeded);
         Assert.Equal(2, again.Count);
+    }
+
+    /// <remarks>A read that was given up is under way all the same. The files are not closed under it, and are when it has ended.</remarks>
+    [Fact]
+    public async Task Closing_waits_for_a_read_that_the_disk_does_not_end()
+    {
+        DiskFiles files = new();
+        await using (KeyValueStore full = await files.OpenAsync())
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                await full.PutAsync(TestData.Key(i), TestData.Value(i, 900), Cancellation);
+            }
+        }
+
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 4 << 20, FrameTimeout = TimeSpan.FromMilliseconds(20) });
+        KeyValueStore store = await KeyValueStore.OpenAsync(cache, "store", new KeyValueStoreOptions { Files = files, LogSegmentSize = 64 << 10 });
+        files.Pages.Hold();
+        using CancellationTokenSource impatience = new();
+        Task<byte[]?> get = store.GetAsync(TestData.Key(50), impatience.Token).AsTask();
+        Wait.Until(() => files.Pages.HeldCount > 0, "the read");
+        await impatience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => get.InTime());
+        Task close = store.CloseAsync().AsTask();
+        try
+        {
+            await Assert.ThrowsAsync<TimeoutException>(() => close.WaitAsync(TimeSpan.FromMilliseconds(300), Cancellation));
+        }
+        finally
+        {
+            files.Pages.Release();
+        }
+
+        await close.InTime();
     }
 
     /// <remarks>LOG-16.</remarks>
