@@ -2,7 +2,7 @@ using StorageCache.IO;
 
 namespace StorageCache.KeyValueStore.Files;
 
-/// <summary>Stores in files of the file system: the log is beside the pages, with <c>.log</c> added to the name.</summary>
+/// <summary>Stores in files of the file system: the log is beside the pages, with <c>.log</c> added to their name. By whatever symbolic links a store is opened, it has one log.</summary>
 internal sealed class FileSystemFiles : IStoreFiles
 {
     /// <summary>What is added to a store's name for its log.</summary>
@@ -18,7 +18,7 @@ internal sealed class FileSystemFiles : IStoreFiles
         MappingMode mode = create ? MappingMode.OpenOrCreate : MappingMode.Open;
         try
         {
-            return await cache.OpenDeviceAsync(path + LogSuffix, mode, isReadOnly, cancellationToken).ConfigureAwait(false);
+            return await cache.OpenDeviceAsync(LogOf(path), mode, isReadOnly, cancellationToken).ConfigureAwait(false);
         }
         catch (FileNotFoundException) when (!create)
         {
@@ -28,10 +28,13 @@ internal sealed class FileSystemFiles : IStoreFiles
 
     public void Delete(string path, bool withLog)
     {
+        string log = LogOf(path);
         File.Delete(path);
         if (withLog)
         {
-            File.Delete(path + LogSuffix);
+            File.Delete(log);
         }
     }
+
+    private static string LogOf(string path) => (File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path) + LogSuffix;
 }

@@ -52,6 +52,13 @@ internal sealed partial class WriteAheadLog
         return await OpenAsync(device, identity, header.FirstLsn, options, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Whether anything has ever been logged in a file, be it another store's log, or one whose header is gone.</summary>
+    /// <param name="device">The file.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="IOException">The device fails.</exception>
+    public static async Task<bool> WasUsedAsync(IBlockDevice device, CancellationToken cancellationToken) =>
+        await FindNonZeroAsync(new DeviceChannel(device), LogHeader.Room, cancellationToken).ConfigureAwait(false) >= 0;
+
     /// <summary>Where a log begins that is made with a least LSN.</summary>
     public static ulong FirstLsnFrom(ulong leastLsn) => (Math.Max(leastLsn, 1) + LogHeader.Room - 1) / LogHeader.Room * LogHeader.Room;
 
@@ -186,23 +193,34 @@ internal sealed partial class WriteAheadLog
     /// </summary>
     private static async Task<bool> IsUnfinishedAsync(DeviceChannel channel, CancellationToken cancellationToken)
     {
+        long first = await FindNonZeroAsync(channel, 0, cancellationToken).ConfigureAwait(false);
+        if (first < 0)
+        {
+            return true;
+        }
+
+        AlignedBuffer buffer = new(SegmentHeader.Room);
+        int read = first % SegmentHeader.Room == 0 ? await channel.ReadAsync(first, buffer, SegmentHeader.Room).ConfigureAwait(false) : 0;
+        return SegmentHeader.HasMagic(buffer.Span[..read]);
+    }
+
+    /// <summary>Finds the first byte from an offset on that is not zero; -1 if there is none.</summary>
+    private static async Task<long> FindNonZeroAsync(DeviceChannel channel, long offset, CancellationToken cancellationToken)
+    {
         const int Window = 1 << 20;
         AlignedBuffer buffer = new(Window);
-        for (long offset = 0; ; offset += Window)
+        for (; offset < channel.Device.Length; offset += Window)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int read = await channel.ReadAsync(offset, buffer, Window).ConfigureAwait(false);
             int first = buffer.Span[..read].IndexOfAnyExcept((byte)0);
             if (first >= 0)
             {
-                return first % SegmentHeader.Room == 0 && SegmentHeader.HasMagic(buffer.Span[first..read]);
-            }
-
-            if (read < Window)
-            {
-                return true;
+                return offset + first;
             }
         }
+
+        return -1;
     }
 
     /// <summary>Reads which segments the slots hold: -1 for none.</summary>

@@ -207,7 +207,10 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         return _device;
     }
 
-    /// <summary>A file in the log's place that is no log is somebody's, and is left alone. A log there belongs to a store that is gone.</summary>
+    /// <summary>
+    /// A file in the log's place that is no log is somebody's, and is left alone. So is a log that has been used: its store's pages may have been moved away, and
+    /// it may have changes that they have not.
+    /// </summary>
     private async ValueTask RefuseForeignAsync(IBlockDevice device, CancellationToken cancellationToken)
     {
         try
@@ -221,7 +224,11 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         }
         catch (LogException)
         {
-            // A log, of whatever kind and state.
+            if (await WriteAheadLog.WasUsedAsync(device, cancellationToken).ConfigureAwait(false))
+            {
+                throw new StoreFormatException(
+                    path, $"in the place of its log is '{device.Name}', the log of a store whose pages are not here: put them back, or move that log away");
+            }
         }
     }
 
