@@ -219,7 +219,7 @@ public sealed partial class Mapping
             await LatchInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
             return true;
         }
-        catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+        catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
         {
             return false;
         }

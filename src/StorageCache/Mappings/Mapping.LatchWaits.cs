@@ -29,6 +29,9 @@ public sealed partial class Mapping
     private ValueTask<PageWriteLease> LatchInternalAsync(long page, Patience? patience, CancellationToken cancellationToken) =>
         WaitForLatchAsync(BeginLatchInternal(page, patience?.Left ?? Timeout.InfiniteTimeSpan, cancellationToken), page, patience);
 
+    /// <summary>Whether an internal latch was not had because the page never came: its load failed while we stood in line.</summary>
+    private static bool IsLoadFailure(Exception error) => error is PageReadException or CacheFullException or MappingFailedException;
+
     private async ValueTask<TLease> WaitForLatchAsync<TLease>(ValueTask<TLease> latch, long page, Patience? patience)
     {
         if (latch.IsCompleted)

@@ -170,7 +170,7 @@ public sealed partial class Mapping
             {
                 lease = await LatchInternalAsync(page, patience: null, cancellationToken).ConfigureAwait(true);
             }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
             {
                 // Gone by itself, or it never came: its load failed while we stood in line. Perhaps others stand there still.
                 page--;
@@ -261,7 +261,7 @@ public sealed partial class Mapping
                 // Not resident, so there is nothing to clear: loads clear what is beyond the end.
                 return;
             }
-            catch (Exception error) when (error is PageReadException or CacheFullException)
+            catch (Exception error) when (IsLoadFailure(error))
             {
                 // It never came: its load failed while we stood in line. Perhaps others stand there still. The file has been cut in any case.
                 continue;

@@ -125,7 +125,7 @@ public sealed partial class Mapping
             {
                 (await LatchInternalAsync(page, patience: null, cancellationToken).ConfigureAwait(true)).Dispose();
             }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
             {
                 // Gone by itself, or it never came: its load failed while we stood in line. Perhaps others stand there still.
                 page--;
@@ -145,7 +145,7 @@ public sealed partial class Mapping
             {
                 (await PinInternalAsync(page, cancellationToken).ConfigureAwait(true)).Dispose();
             }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
             {
                 // Its load failed. Perhaps others stand in line for it still, and it is loaded for them.
             }
@@ -206,7 +206,7 @@ public sealed partial class Mapping
             {
                 await LatchInternalAsync(page, patience: null, CancellationToken.None).ConfigureAwait(true);
             }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
             {
                 // Evicted meanwhile, and brought in anew perhaps.
                 continue;

@@ -224,7 +224,7 @@ public sealed partial class Mapping
             {
                 lease = await ReadInternalAsync(page, patience, cancellationToken).ConfigureAwait(true);
             }
-            catch (Exception error) when (error is PageTruncatedException or PageReadException or CacheFullException)
+            catch (Exception error) when (error is PageTruncatedException || IsLoadFailure(error))
             {
                 // Gone meanwhile, which it can be only if somebody else has written it, or if it was truncated away.
                 return;

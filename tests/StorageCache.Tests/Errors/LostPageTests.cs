@@ -74,6 +74,31 @@ public class LostPageTests
         test.AssertSound();
     }
 
+    /// <remarks>WB-20. Closing stands in line for the page that is being read, and is the next to try.</remarks>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_mapping_closes_while_a_page_is_read_that_may_be_lost(bool abandons)
+    {
+        await using TestCache test = await OpenAsync();
+        Write(test, 3);
+        test.Evict(3);
+        Task flush = BeginSync(test, 3);
+        test.Device.Hold = static _ => true;
+        Task<PageReadLease> read = test.Mapping.ReadAsync(3).AsTask();
+        test.Device.WaitForHeld(2);
+        test.Device.ReleaseHeld(BlockOperation.Flush);
+        await Assert.ThrowsAsync<FlushFailedException>(() => flush.InTime());
+        Task close = abandons ? test.Mapping.AbandonAsync().AsTask() : test.Mapping.CloseAsync().AsTask();
+        test.WaitForWaiters(3, 1);
+        Wait.Until(() => test.Mapping.State == MappingState.Closing, "the close to begin");
+        test.Device.Hold = null;
+        test.Device.ReleaseAll();
+        await Assert.ThrowsAnyAsync<Exception>(() => read.InTime());
+        await close.InTime();
+        Assert.Equal(MappingState.Closed, test.Mapping.State);
+    }
+
     /// <remarks>WB-20. The tags of a page that is not resident are in its leaf of the page table, which may go.</remarks>
     [Fact]
     public async Task What_may_be_lost_is_known_when_its_leaf_has_gone()
