@@ -6,6 +6,9 @@ internal sealed class CheckpointPace
     /// <summary>What is written at once is worth this time, and nobody sleeps longer before looking up.</summary>
     private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>The shortest time that a timer measures.</summary>
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(1);
+
     private readonly CacheCore _core;
     private readonly TimeProvider _time;
     private readonly long _begun;
@@ -50,7 +53,9 @@ internal sealed class CheckpointPace
                 return;
             }
 
-            await Task.Delay(left < s_step ? left : s_step, _time, cancellationToken).ConfigureAwait(true);
+            // A part of a millisecond is no delay at all for a timer, and this thread is not to spin.
+            TimeSpan delay = left < s_tick ? s_tick : left < s_step ? left : s_step;
+            await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(true);
         }
     }
 }

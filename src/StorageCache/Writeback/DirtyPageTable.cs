@@ -14,7 +14,9 @@ public sealed class DirtyPageTable
 
     /// <summary>
     /// The lowest log sequence number of a change that is not known to be durable in the file, or null if there is none: of pages that were
-    /// dirty, that were being written, and that had been written and not synced. It may be lower than need be, and is never above.
+    /// dirty, that were being written, and that had been written, cut off or punched and not synced. It may be lower than need be, and is
+    /// never above. A cut or punch has no number of its own: who logs one keeps its record until a flush or checkpoint that began after it
+    /// has succeeded.
     /// </summary>
     public ulong? OldestLsn { get; }
 }

@@ -2,7 +2,7 @@ namespace StorageCache.Writeback;
 
 /// <summary>
 /// The lowest log sequence number among changes that are on their way to the device, and in no page's head any more (WB-18): written and
-/// not synced, in two generations as the tags of pages have them; or returned to the heads by a write that failed. Thread-safe.
+/// not synced, or taken away by a cut or punch that is not synced, in two generations as the tags of pages have them; or returned to the heads by a write that failed. Thread-safe.
 /// </summary>
 internal sealed class DurabilityBound
 {
@@ -32,8 +32,8 @@ internal sealed class DurabilityBound
     /// <summary>The lowest of a generation.</summary>
     public ulong Unsynced(int generation) => Volatile.Read(ref Generation(generation));
 
-    /// <summary>Notes a write that has succeeded, and has not ended yet.</summary>
-    public void Wrote(int generation, ulong lsn) => Lower(ref Generation(generation), lsn);
+    /// <summary>Notes a write that has succeeded, and has not ended yet, or changes that the device has just been cut or punched beneath.</summary>
+    public void Left(int generation, ulong lsn) => Lower(ref Generation(generation), lsn);
 
     /// <summary>Notes a write that has failed: its pages' heads have their numbers again. It has not ended yet.</summary>
     public void Returned(ulong lsn) => Lower(ref _returned, lsn);

@@ -124,6 +124,14 @@ public sealed partial class Mapping
     /// <summary>Gives a page back the number of a change that did not become durable. The list lock is held.</summary>
     private unsafe void ReturnLsn(Slot* slot, ulong recoveryLsn) => DurabilityBound.Lower(ref HeadOf(slot)->RecoveryLsn, recoveryLsn);
 
-    /// <summary>Forgets the changes of a page that are not to become durable any more. Its exclusive latch and list lock are held.</summary>
-    private unsafe void ForgetLsn(Slot* slot) => Volatile.Write(ref HeadOf(slot)->RecoveryLsn, 0);
+    /// <summary>
+    /// Takes the number of a page whose changes are not to be written any more. As long as what has taken them away is not synced either, a
+    /// loss of power brings back what was there before them. Its exclusive latch and list lock are held.
+    /// </summary>
+    private unsafe void ForgetLsn(Slot* slot)
+    {
+        BufferHead* head = HeadOf(slot);
+        _bound.Left(Volatile.Read(ref _unsyncedGeneration), head->RecoveryLsn);
+        Volatile.Write(ref head->RecoveryLsn, 0);
+    }
 }

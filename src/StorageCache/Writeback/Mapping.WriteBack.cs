@@ -232,7 +232,7 @@ public sealed unsafe partial class Mapping
                 _retryAfter = s_firstRetry;
             }
 
-            _bound.Wrote(Volatile.Read(ref _unsyncedGeneration), run.OldestLsn);
+            _bound.Left(Volatile.Read(ref _unsyncedGeneration), run.OldestLsn);
         }
         else
         {

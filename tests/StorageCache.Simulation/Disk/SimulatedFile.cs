@@ -20,6 +20,9 @@ internal sealed class SimulatedFile(SimulatedDisk disk, Platter platter) : IBloc
     /// <inheritdoc/>
     public bool IsReadOnly => false;
 
+    /// <summary>Sees each request of the cache's before the disk does.</summary>
+    public Action<BlockRequest>? Watcher { get; set; }
+
     /// <summary>Where the file is.</summary>
     internal SimulatedDisk Disk { get; } = disk;
 
@@ -89,7 +92,11 @@ internal sealed class SimulatedFile(SimulatedDisk disk, Platter platter) : IBloc
         return transfer.Ended;
     }
 
-    private DiskRequest MakeRequest(BlockRequest request) => request.Operation == BlockOperation.Flush
-        ? new FlushOfFile(this, () => request.Complete(0), request.Fail)
-        : new BlockTransfer(this, request);
+    private DiskRequest MakeRequest(BlockRequest request)
+    {
+        Watcher?.Invoke(request);
+        return request.Operation == BlockOperation.Flush
+            ? new FlushOfFile(this, () => request.Complete(0), request.Fail)
+            : new BlockTransfer(this, request);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using Xunit;
 
 namespace StorageCache.Tests.Codecs;
@@ -131,6 +132,30 @@ public sealed class ShippedCodecTests
             Assert.False(other.TryDecode(new PageIdentity(codec.FileId, 7), (byte[])first.Clone(), out PageDefect defect));
             Assert.Contains("authentication failed", defect.ToString(), StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Nonces_are_drawn_and_not_counted()
+    {
+        // A count would begin anew with each process, or each codec, and use a nonce twice under one key.
+        const int Writes = 100;
+        const int NonceBits = 96;
+        int[] ones = new int[NonceBits];
+        HashSet<ulong> parts = [];
+        for (int write = 0; write < Writes; write++)
+        {
+            using AesGcmPageCodec codec = new(TestCodecs.FileId, TestCodecs.Key.ToArray());
+            Span<byte> nonce = Encode(codec, 7, new byte[PageSize]).AsSpan(PageSize - codec.TrailerSize, NonceBits / 8);
+            Assert.True(parts.Add(BinaryPrimitives.ReadUInt64LittleEndian(nonce)), "eight bytes of a nonce came twice");
+            Assert.True(parts.Add(BinaryPrimitives.ReadUInt64LittleEndian(nonce[4..])), "eight bytes of a nonce came twice");
+            for (int bit = 0; bit < NonceBits; bit++)
+            {
+                ones[bit] += (nonce[bit / 8] >> (bit % 8)) & 1;
+            }
+        }
+
+        // Each bit is 1 in half of them; less than a tenth, or more than nine, is eight standard deviations off.
+        Assert.All(ones, static count => Assert.InRange(count, Writes / 10, Writes - (Writes / 10)));
     }
 
     [Fact]

@@ -118,8 +118,9 @@ public class CheckpointTests
         await test.DisposeAsync();
     }
 
+    /// <summary>A loss of power may undo what has taken them away, and leave what was there before them.</summary>
     [Fact]
-    public async Task What_is_cut_or_punched_away_needs_no_recovery()
+    public async Task Changes_that_are_cut_or_punched_away_need_recovery_until_that_is_synced()
     {
         await using TestCache test = await TestCache.OpenAsync();
         using (PagePin pin = test.Mapping.Pin(3))
@@ -128,8 +129,18 @@ public class CheckpointTests
             LoggedPages.Change(test.Mapping, 4, 11);
             LoggedPages.Change(test.Mapping, 20, 12);
             await test.Mapping.PunchAsync(3, 2).InTime();
-            Assert.Equal(12UL, test.Mapping.GetDirtyPages().OldestLsn);
+            DirtyPageTable dirty = test.Mapping.GetDirtyPages();
+            Assert.Equal([20L], dirty.Pages.Select(static page => page.Page));
+            Assert.Equal(10UL, dirty.OldestLsn);
+            await test.Mapping.FlushAsync().InTime();
+            Assert.Null(test.Mapping.GetDirtyPages().OldestLsn);
+
+            LoggedPages.Change(test.Mapping, 20, 13);
             await test.Mapping.TruncateAsync(10 * 4096).InTime();
+            dirty = test.Mapping.GetDirtyPages();
+            Assert.Empty(dirty.Pages);
+            Assert.Equal(13UL, dirty.OldestLsn);
+            Assert.Null((await test.Mapping.CheckpointAsync().InTime()).OldestLsn);
             Assert.Null(test.Mapping.GetDirtyPages().OldestLsn);
         }
 

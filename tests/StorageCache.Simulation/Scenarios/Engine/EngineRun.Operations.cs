@@ -15,6 +15,8 @@ internal sealed partial class EngineRun
         ("write-new", static (run, file) => run.WithPageToWrite(file, file.PagesAtMost, run.WriteNewAsync)),
         ("flush", static (run, file) => run.FlushAsync(file)),
         ("flush-all", static (run, _) => run.FlushAllAsync()),
+        ("checkpoint", static (run, file) => run.CheckpointAsync(file)),
+        ("look-at-dirt", static (run, file) => run.LookAtDirt(file)),
         ("extend", static (run, file) => run.ExtendAsync(file)),
         ("truncate", static (run, file) => run.TryTruncate(file)),
         ("punch", static (run, file) => run.TryPunch(file)),
@@ -27,6 +29,7 @@ internal sealed partial class EngineRun
     /// <inheritdoc/>
     public Operation? BeginOperation()
     {
+        ThrowIfWrittenBeforeLog();
         FileModel file = _world.Random.Pick(_files);
         if (file.IsReopening)
         {
@@ -40,6 +43,8 @@ internal sealed partial class EngineRun
         file.NoteLength();
         return task is null ? null : new Operation($"{s_operations[which].Name} {file.Name}", task);
     }
+
+    private bool HasFlushFailed => _world.Disk.HasStruck(Fault.FlushError, Fault.DroppingFlush);
 
     private long Length(FileModel file) => Math.Min(file.PagesAtMost, file.Mapping.PageCount);
 
@@ -135,11 +140,22 @@ internal sealed partial class EngineRun
     {
         long version = ++_versions;
         PageStamp.WritePage(lease.Span, file.Number, page, version);
-        lease.MarkDirty();
+        ulong lsn = 0;
+        if (_log is null || _world.Random.PerMille(100))
+        {
+            lease.MarkDirty();
+        }
+        else
+        {
+            lsn = (ulong)version;
+            _log.Append(lsn);
+            lease.MarkDirty(lsn);
+        }
+
         await MaybePauseAsync().ConfigureAwait(false);
 
         // The lease is returned next, and nothing happens in between.
-        file.Change(page, version);
+        file.Change(page, version, lsn);
     }
 
     private async Task FlushAsync(FileModel file)
@@ -151,6 +167,48 @@ internal sealed partial class EngineRun
         {
             file.Flushed(sequence, life);
         }
+    }
+
+    private async Task CheckpointAsync(FileModel file)
+    {
+        file.NoteLength();
+        long sequence = file.Sequence;
+        int life = file.Life;
+        CheckpointOptions options = new()
+        {
+            Duration = TimeSpan.FromMilliseconds(_world.Random.PerMille(500) ? 0 : _world.Random.Magnitude(1, 1000)),
+            BytesPerSecond = _world.Random.PerMille(700) ? 0 : _world.Random.Magnitude(PageSize, 1 << 24),
+        };
+        ulong? oldest = null;
+        if (await OutcomeOf(file, page: -1, async cancellation =>
+            oldest = (await file.Mapping.CheckpointAsync(options, cancellation).ConfigureAwait(false)).OldestLsn).ConfigureAwait(false))
+        {
+            file.Flushed(sequence, life);
+            if (oldest is { } lsn && file.Life == life)
+            {
+                file.FlushedBelow(lsn);
+            }
+        }
+    }
+
+    private Task? LookAtDirt(FileModel file)
+    {
+        if (_log is null)
+        {
+            return null;
+        }
+
+        DirtyPageTable dirt = file.Mapping.GetDirtyPages();
+        foreach (DirtyPage page in dirt.Pages)
+        {
+            if (page.RecoveryLsn > page.Lsn || page.Lsn > _log.End || (page.RecoveryLsn > 0 && !(dirt.OldestLsn <= page.RecoveryLsn)))
+            {
+                throw new ViolationException($"Dirty pages of '{file.Name}' begin with {dirt.OldestLsn}, the log ends with {_log.End}, and one is {page}.");
+            }
+        }
+
+        file.FlushedBelow(dirt.OldestLsn ?? _log.End + 1);
+        return Task.CompletedTask;
     }
 
     private async Task FlushAllAsync()
@@ -292,17 +350,18 @@ internal sealed partial class EngineRun
         }
     }
 
-    private Task? TryReopen(FileModel file) => file.Vanishing.End > 0 || !file.IsQuiet(0, file.PagesAtMost) ? null : ReopenAsync(file);
+    private Task? TryReopen(FileModel file) => file.Vanishing.End > 0 ? null : ReopenAsync(file);
 
     private async Task ReopenAsync(FileModel file)
     {
         file.IsReopening = true;
         while (file.Mapping.State != MappingState.Closed)
         {
+            bool isAbandoned = _world.Random.PerMille(200);
             try
             {
-                await file.Mapping.CloseAsync().ConfigureAwait(false);
-                if (file.Mapping.Failure is null)
+                await (isAbandoned ? file.Mapping.AbandonAsync() : file.Mapping.CloseAsync()).ConfigureAwait(false);
+                if (!isAbandoned && file.Mapping.Failure is null)
                 {
                     file.Flushed(file.Sequence, file.Life);
                 }
@@ -330,6 +389,7 @@ internal sealed partial class EngineRun
     private async Task<bool> OutcomeOf(FileModel file, long page, Func<CancellationToken, Task> act)
     {
         using CancellationTokenSource source = new();
+        int life = file.Life;
         if (_world.Random.PerMille(50))
         {
             _ = CancelLaterAsync(source);
@@ -348,7 +408,7 @@ internal sealed partial class EngineRun
         {
             ThrowUnlessCaused(error, isExpected: error switch
             {
-                MappingClosedException => file.IsReopening,
+                MappingClosedException => file.IsReopening || file.Life != life,
                 PageTruncatedException => page >= file.Mapping.PageCount || file.IsVanishing(page),
                 _ => false,
             });
@@ -375,8 +435,9 @@ internal sealed partial class EngineRun
         bool isCaused = isExpected || error switch
         {
             PageReadException => _world.Disk.HasStruck(Fault.ReadError, Fault.BadSectors),
-            PageWriteException => _world.Disk.HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace),
-            FlushFailedException or MappingFailedException => _world.Disk.HasStruck(Fault.FlushError, Fault.DroppingFlush),
+            PageWriteException => _world.Disk.HasStruck(Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace)
+                || (_log is not null && HasFlushFailed),
+            FlushFailedException or MappingFailedException => HasFlushFailed,
 
             // Pages that the disk does not take, or not give, are in the way of others.
             CacheFullException or LatchTimeoutException => true,

@@ -13,6 +13,9 @@ internal sealed partial class EngineRun : IScenarioRun
     private readonly OperationWeights _weights;
     private readonly ScenarioCache _cache;
     private readonly SharingDomain _domain;
+
+    /// <summary>That of all files; null if they have none.</summary>
+    private readonly EngineLog? _log;
     private long _versions;
 
     /// <param name="world">Where it runs.</param>
@@ -29,15 +32,22 @@ internal sealed partial class EngineRun : IScenarioRun
             StealLimit = random.PerMille(300) ? int.MaxValue : random.Below(10),
         };
         _domain = new SharingDomain("simulated") { SharesExtents = false, SharesContent = random.PerMille(300) };
+        _log = random.PerMille(600) ? new EngineLog(world) : null;
     }
 
     /// <inheritdoc/>
     public async Task OpenAsync()
     {
         _cache.Begin();
+        _log?.Begin();
         foreach (FileModel file in _files)
         {
             file.Device = _world.Disk.Open(file.Name);
+            if (_log is not null)
+            {
+                file.Device.Watcher = request => _log.Watch(file, request);
+            }
+
             file.Recover(isSettled: true);
             await MapAsync(file).ConfigureAwait(false);
         }
@@ -65,6 +75,7 @@ internal sealed partial class EngineRun : IScenarioRun
         }
 
         await _cache.EndAsync().ConfigureAwait(false);
+        ThrowIfWrittenBeforeLog();
         foreach (FileModel file in _files)
         {
             file.Recover(isSettled: false);
@@ -74,9 +85,17 @@ internal sealed partial class EngineRun : IScenarioRun
     /// <inheritdoc/>
     public void Abandon() => _cache.Abandon();
 
+    private void ThrowIfWrittenBeforeLog()
+    {
+        if (_log?.Violation is { } violation)
+        {
+            throw violation;
+        }
+    }
+
     private async Task MapAsync(FileModel file)
     {
-        file.Mapping = await _cache.Current.OpenAsync(file.Device, new MappingOptions { SharingDomain = _domain }).ConfigureAwait(false);
+        file.Mapping = await _cache.Current.OpenAsync(file.Device, new MappingOptions { SharingDomain = _domain, Log = _log }).ConfigureAwait(false);
         file.Life++;
         file.NoteLength();
     }

@@ -65,7 +65,10 @@ internal sealed class FileModel(int number, int pagesAtMost)
     }
 
     /// <summary>Notes that a page has been changed under a lease that is about to be returned.</summary>
-    public void Change(long page, long version) => _pages[page].Change(++_sequence, version, Life);
+    /// <param name="page">The page.</param>
+    /// <param name="version">What its sectors hold now.</param>
+    /// <param name="lsn">The number of the log record; 0 if it has none.</param>
+    public void Change(long page, long version, ulong lsn) => _pages[page].Change(++_sequence, version, Life, lsn);
 
     /// <summary>Notes that pages may be zeros from now on, if power goes.</summary>
     public void MayBeZeros(long first, long end)
@@ -83,7 +86,7 @@ internal sealed class FileModel(int number, int pagesAtMost)
         _sequence++;
         for (long page = first; page < end; page++)
         {
-            _pages[page].Change(_sequence, PageStamp.Zeros, Life);
+            _pages[page].Change(_sequence, PageStamp.Zeros, Life, lsn: 0);
         }
     }
 
@@ -109,6 +112,15 @@ internal sealed class FileModel(int number, int pagesAtMost)
         if (last > 0)
         {
             _lengths.RemoveRange(0, last);
+        }
+    }
+
+    /// <summary>Notes that the cache needs no log record below a number any more for this mapping: what they are of is durable.</summary>
+    public void FlushedBelow(ulong lsn)
+    {
+        foreach (PageModel page in _pages)
+        {
+            page.FlushedBelow(lsn, Life);
         }
     }
 
@@ -179,6 +191,7 @@ internal sealed class FileModel(int number, int pagesAtMost)
         _lengths.Add((++_sequence, pages));
     }
 
-    private long VersionOf(ReadOnlySpan<byte> bytes, long page, int sector) =>
+    /// <summary>Which version a sector of a page holds; see <see cref="PageStamp"/>.</summary>
+    public long VersionOf(ReadOnlySpan<byte> bytes, long page, int sector) =>
         PageStamp.VersionOf(bytes.Slice(sector * Platter.SectorSize, Platter.SectorSize), Number, page, sector);
 }

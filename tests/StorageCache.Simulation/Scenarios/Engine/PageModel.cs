@@ -17,25 +17,20 @@ internal sealed class PageModel
     public long Current(int sector) => _current[sector];
 
     /// <summary>Notes a change.</summary>
-    public void Change(long sequence, long version, int life)
+    public void Change(long sequence, long version, int life, ulong lsn)
     {
         Array.Fill(_current, version);
-        _since.Add(new Candidate(sequence, version, life, IsCertain: true));
+        _since.Add(new Candidate(sequence, version, life, lsn, IsCertain: true));
     }
 
     /// <summary>Notes that the page may be zeros from now on, if power goes.</summary>
-    public void MayBeZeros(long sequence, int life) => _since.Add(new Candidate(sequence, PageStamp.Zeros, life, IsCertain: false));
+    public void MayBeZeros(long sequence, int life) => _since.Add(new Candidate(sequence, PageStamp.Zeros, life, Lsn: 0, IsCertain: false));
 
     /// <summary>Notes that what had come up to a moment is durable.</summary>
-    public void Flushed(long sequence, int life)
-    {
-        int last = _since.FindLastIndex(candidate => candidate.IsCertain && candidate.Life == life && candidate.Sequence <= sequence);
-        if (last >= 0)
-        {
-            Array.Fill(_durable, _since[last].Version);
-            _since.RemoveRange(0, last + 1);
-        }
-    }
+    public void Flushed(long sequence, int life) => Durable(life, candidate => candidate.Sequence <= sequence);
+
+    /// <summary>Notes that all changes are durable whose log records have lower numbers.</summary>
+    public void FlushedBelow(ulong lsn, int life) => Durable(life, candidate => candidate.Lsn > 0 && candidate.Lsn < lsn);
 
     /// <summary>Whether a sector may hold a version when what memory held is lost.</summary>
     public bool MayHold(int sector, long version) =>
@@ -55,4 +50,14 @@ internal sealed class PageModel
     /// <summary>What it may hold, for messages.</summary>
     public override string ToString() =>
         $"current {string.Join(',', _current)}; durable {string.Join(',', _durable)}; since {string.Join(',', _since.Select(candidate => candidate.Version))}";
+
+    private void Durable(int life, Predicate<Candidate> isDurable)
+    {
+        int last = _since.FindLastIndex(candidate => candidate.IsCertain && candidate.Life == life && isDurable(candidate));
+        if (last >= 0)
+        {
+            Array.Fill(_durable, _since[last].Version);
+            _since.RemoveRange(0, last + 1);
+        }
+    }
 }
