@@ -371,8 +371,9 @@ public sealed partial class Mapping
             ulong state = StateWord.LockList(slot);
             if ((state & StateWord.UpToDate) != 0)
             {
-                // Which of the pages brought the lowest number is not known any more. A page that never had one does not get one.
-                ReturnLsn(slot, HeadOf(slot)->Lsn == 0 ? 0 : _bound.Unsynced(generation));
+                // Which of the pages brought the lowest number is not known any more; not one whose own was lower still, or that has none.
+                ulong oldest = _bound.Unsynced(generation);
+                ReturnLsn(slot, oldest <= HeadOf(slot)->Lsn ? oldest : 0);
                 SetDirty(slot);
             }
 

@@ -102,16 +102,20 @@ public class CheckpointTests
     {
         ScriptedDevice device = new(64);
         TestCache test = await TestCache.OpenAsync(device: device);
+        LoggedPages.Change(test.Mapping, 6, 8);
+        await test.Mapping.FlushAsync().InTime();
         LoggedPages.Change(test.Mapping, 3, 10);
         LoggedPages.Change(test.Mapping, 4, 12);
         test.Fill(5, 1);
+        test.Fill(6, 1);
         device.Fault = call => call.Operation == BlockOperation.Flush ? ScriptedDevice.Eio(call) : null;
         await Assert.ThrowsAsync<FlushFailedException>(() => test.Mapping.CheckpointAsync().InTime());
         DirtyPageTable dirty = test.Mapping.GetDirtyPages();
         Assert.Equal(10UL, dirty.OldestLsn);
-        Assert.Equal([3L, 4L, 5L], dirty.Pages.Select(page => page.Page));
+        Assert.Equal([3L, 4L, 5L, 6L], dirty.Pages.Select(page => page.Page));
         Assert.All(dirty.Pages.Take(2), page => Assert.InRange(page.RecoveryLsn, 1UL, page.Lsn));
-        Assert.Equal(0UL, dirty.Pages[2].RecoveryLsn);
+        Assert.Equal(new DirtyPage(5, Lsn: 0, RecoveryLsn: 0), dirty.Pages[2]);
+        Assert.Equal(new DirtyPage(6, Lsn: 8, RecoveryLsn: 0), dirty.Pages[3]);
         await Assert.ThrowsAsync<MappingFailedException>(() => test.Mapping.CheckpointAsync().InTime());
         await test.Mapping.CloseAsync().InTime();
         await Assert.ThrowsAsync<MappingClosedException>(() => test.Mapping.CheckpointAsync().InTime());
