@@ -154,7 +154,7 @@ public sealed class ShippedCodecTests
             }
         }
 
-        // Each bit is 1 in half of them; less than a tenth, or more than nine, is eight standard deviations off.
+        // Each bit is set in half of them; a tenth is eight standard deviations away.
         Assert.All(ones, static count => Assert.InRange(count, Writes / 10, Writes - (Writes / 10)));
     }
 

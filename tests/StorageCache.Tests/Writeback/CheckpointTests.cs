@@ -226,6 +226,31 @@ public class CheckpointTests
         Assert.Equal(0, test.Cache.GetStatistics().DirtyPages);
     }
 
+    /// <summary>A timer takes a part of a millisecond for no time at all: the thread that flushes and closes would spin.</summary>
+    [Fact]
+    public async Task A_checkpoint_that_is_a_moment_early_keeps_nobody_waiting()
+    {
+        ManualTime time = new();
+        await using TestCache test = await TestCache.OpenAsync(pages: 1000, memory: 8 << 20, time: time);
+        for (int page = 0; page < 100; page++)
+        {
+            LoggedPages.Change(test.Mapping, page, 1);
+        }
+
+        Task<CheckpointResult> checkpoint = test.Mapping.CheckpointAsync(new CheckpointOptions { BytesPerSecond = 1 << 30 }).AsTask();
+        Wait.Until(() => test.Cache.GetStatistics().BytesWritten == 100 * 4096, "the checkpoint's writes");
+        await test.Mapping.FlushAsync().InTime();
+        Assert.False(checkpoint.IsCompleted);
+        Wait.Until(
+            () =>
+            {
+                time.Advance(TimeSpan.FromMilliseconds(1));
+                return checkpoint.IsCompleted;
+            },
+            "the checkpoint");
+        Assert.Equal(100, (await checkpoint).PagesWritten);
+    }
+
     /// <summary>While writers are paused for dirt, a checkpoint that would take it away does not wait for its pace.</summary>
     [Fact]
     public async Task A_checkpoint_hurries_while_writers_are_paused()
