@@ -20,7 +20,7 @@ public sealed partial class KeyValueStore
     /// <exception cref="StoreNotCleanException">The store was not closed, and its log is missing; or it was not closed and is to be opened for reading only.</exception>
     /// <exception cref="CorruptStoreException">The meta page or a map page is damaged, or the file was cut off or added to.</exception>
     /// <exception cref="CorruptLogException">The log is damaged where it was durable.</exception>
-    /// <exception cref="StoreInUseException">The file is open as a store in this process.</exception>
+    /// <exception cref="StoreInUseException">The file is open in this cache already, as a store or otherwise.</exception>
     /// <exception cref="MappingLockedException">Another process, or another cache, has the file open.</exception>
     /// <remarks>
     /// The log is the file beside it with <c>.log</c> added to the name. A store that was not closed recovers: see <see cref="Recovery"/>. Files that are
@@ -118,9 +118,9 @@ public sealed partial class KeyValueStore
         {
             return await files.OpenPagesAsync(cache, path, mappingOptions, cancellationToken).ConfigureAwait(false);
         }
-        catch (ArgumentException exception) when (exception.ParamName == "options")
+        catch (MappingInUseException exception)
         {
-            throw new StoreInUseException(path);
+            throw new StoreInUseException(path, exception);
         }
     }
 

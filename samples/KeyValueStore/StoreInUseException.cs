@@ -1,10 +1,10 @@
 namespace StorageCache.KeyValueStore;
 
-/// <summary>The file is open as a store in this process already; one store object serves all threads.</summary>
+/// <summary>The file is open in this cache already, as a rule as a store: one store object serves all threads. The inner exception is the cache's.</summary>
 public sealed class StoreInUseException : KeyValueStoreException
 {
-    internal StoreInUseException(string path)
-        : base(path, $"Cannot open '{path}': it is open in this process already; share the one store object.")
+    internal StoreInUseException(string path, Exception cause)
+        : base(path, $"Cannot open '{path}': it is open in this cache already; share the one store object.", cause)
     {
     }
 }

@@ -19,7 +19,8 @@ public sealed partial class PageCache
     /// <param name="path">Path of a regular file or block device.</param>
     /// <param name="options">How to open it; null for the defaults. Of no effect if the file is open already.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
-    /// <exception cref="ArgumentException"><paramref name="path"/> is empty, or the file is open read-only and is now to be written.</exception>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is empty, or an option is out of its range.</exception>
+    /// <exception cref="MappingInUseException">The file is open in this cache already, in a way that does not go with the options.</exception>
     /// <exception cref="FileNotFoundException">The file does not exist, and was not to be created.</exception>
     /// <exception cref="UnauthorizedAccessException">Permission is denied.</exception>
     /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
@@ -130,7 +131,8 @@ public sealed partial class PageCache
     /// <param name="device">The device; its alignment divides the page size.</param>
     /// <param name="options">How to open it; null for the defaults. <see cref="MappingOptions.ReadOnly"/>, <see cref="MappingOptions.AccessPattern"/>, <see cref="MappingOptions.SharingDomain"/>, <see cref="MappingOptions.Shares"/>, <see cref="MappingOptions.Log"/> and <see cref="MappingOptions.Codec"/> have an effect, and <see cref="MappingMode.CreateNew"/>, which refuses a device that is open already; the other members have none.</param>
     /// <param name="cancellationToken">Stops waiting for other opens and closes.</param>
-    /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or the device is open read-only and is now to be written.</exception>
+    /// <exception cref="ArgumentException">The page size is not a multiple of the device's alignment, or an option is out of its range.</exception>
+    /// <exception cref="MappingInUseException">The device is open in this cache already, in a way that does not go with the options.</exception>
     /// <exception cref="PageCorruptException">There is a codec, and the device ends within a page.</exception>
     /// <exception cref="CacheFullException">There is no room within the memory limit for what the sharing domain or the codec needs.</exception>
     /// <exception cref="IOException">The device does not say how long it is; or it is open already, and was to be new.</exception>
@@ -246,29 +248,9 @@ public sealed partial class PageCache
             return (null, closing);
         }
 
-        if (open.IsReadOnly && !options.ReadOnly)
+        if (WhyNotJoined(open, options) is { } reason)
         {
-            throw new ArgumentException($"'{open.Path}' is open for reading only; it cannot be opened for writing as well.", nameof(options));
-        }
-
-        if (options.SharingDomain is { } domain && domain != open.SharingDomain)
-        {
-            throw new ArgumentException($"'{open.Path}' is open in the sharing domain '{open.SharingDomain}'; it cannot be opened in '{domain}' as well.", nameof(options));
-        }
-
-        if (options.Log is { } log && !ReferenceEquals(log, open.Log))
-        {
-            throw new ArgumentException($"'{open.Path}' is open with {(open.Log is null ? "no log" : "another log")}; it cannot be opened with this one as well.", nameof(options));
-        }
-
-        if (!options.Shares && open.Sharing is not null)
-        {
-            throw new ArgumentException($"'{open.Path}' is open and shares frames; it cannot be opened as one that does not.", nameof(options));
-        }
-
-        if (options.Codec is { } codec && !codec.Equals(open.Codec))
-        {
-            throw new ArgumentException($"'{open.Path}' is open with {(open.Codec is null ? "no" : "another")} codec; it cannot be opened with this one as well.", nameof(options));
+            throw Throw.MakeInUse(open, reason);
         }
 
         if (options.Mode == MappingMode.CreateNew)
@@ -278,6 +260,37 @@ public sealed partial class PageCache
 
         open.AddOpen();
         return (open, null);
+    }
+
+    /// <summary>What about an open mapping does not go with the options of another open; null if it can be joined.</summary>
+    private static string? WhyNotJoined(Mapping open, MappingOptions options)
+    {
+        if (open.IsReadOnly && !options.ReadOnly)
+        {
+            return "for reading only; it cannot be opened for writing as well";
+        }
+
+        if (options.SharingDomain is { } domain && domain != open.SharingDomain)
+        {
+            return $"in the sharing domain '{open.SharingDomain}'; it cannot be opened in '{domain}' as well";
+        }
+
+        if (options.Log is { } log && !ReferenceEquals(log, open.Log))
+        {
+            return $"with {(open.Log is null ? "no log" : "another log")}; it cannot be opened with this one as well";
+        }
+
+        if (!options.Shares && open.Sharing is not null)
+        {
+            return "and shares frames; it cannot be opened as one that does not";
+        }
+
+        if (options.Codec is { } codec && !codec.Equals(open.Codec))
+        {
+            return $"with {(open.Codec is null ? "no" : "another")} codec; it cannot be opened with this one as well";
+        }
+
+        return null;
     }
 
     /// <summary>Opens a file. That may wait for the disk, so it has a thread of its own.</summary>

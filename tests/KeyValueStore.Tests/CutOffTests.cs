@@ -360,13 +360,31 @@ public class CutOffTests
         await using (KeyValueStore store = await KeyValueStore.OpenAsync(cache, path))
         {
             await FillAsync(store, 10);
-            await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
+            StoreInUseException refusal = await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
+            Assert.IsType<MappingInUseException>(refusal.InnerException);
             await Assert.ThrowsAsync<MappingLockedException>(async () => await KeyValueStore.OpenAsync(path));
             Assert.Equal(ValueOf(3), await store.GetAsync(TestData.Key(3)));
         }
 
         await using KeyValueStore again = await KeyValueStore.OpenAsync(cache, path);
         Assert.Equal(10, again.Count);
+    }
+
+    [Fact]
+    public async Task A_store_whose_file_somebody_has_open_in_the_cache_is_refused()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await CreateAsync(path, 10);
+        await using PageCache cache = new(new PageCacheOptions { MemoryLimit = 8 << 20 });
+        await using (Mapping mapping = await cache.OpenAsync(path, new MappingOptions { ReadOnly = true }))
+        {
+            await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path));
+            await Assert.ThrowsAsync<StoreInUseException>(async () => await KeyValueStore.OpenAsync(cache, path, new KeyValueStoreOptions { ReadOnly = true }));
+        }
+
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(cache, path);
+        Assert.Equal(10, store.Count);
     }
 
     [Fact]

@@ -157,6 +157,11 @@ internal static class Throw
         $"'{path}' is locked by another process or another cache.",
         path);
 
+    /// <summary>See <see cref="MappingInUseException"/>.</summary>
+    public static Exception MakeInUse(Mapping mapping, string reason) => new MappingInUseException(
+        $"'{mapping.Path}' is open {reason}.",
+        mapping.Path);
+
     /// <summary>The mapping, or the cache with it, is gone.</summary>
     public static Exception MakeClosed(Mapping mapping) =>
         mapping.Cache.IsDisposed ? new CacheDisposedException() : new MappingClosedException(mapping.Path);

@@ -437,7 +437,7 @@ public class WriteAheadTests
     {
         ScriptedLog log = new();
         await using TestCache test = await TestCache.OpenAsync(log: log);
-        await Assert.ThrowsAsync<ArgumentException>(() => test.Cache.OpenAsync(test.Device, new MappingOptions { Log = new ScriptedLog() }).InTime());
+        await Assert.ThrowsAsync<MappingInUseException>(() => test.Cache.OpenAsync(test.Device, new MappingOptions { Log = new ScriptedLog() }).InTime());
         Mapping again = await test.Cache.OpenAsync(test.Device, new MappingOptions());
         Assert.Same(log, again.Log);
         await again.CloseAsync().InTime();
