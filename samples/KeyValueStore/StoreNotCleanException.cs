@@ -6,8 +6,8 @@ namespace StorageCache.KeyValueStore;
 /// </summary>
 public sealed class StoreNotCleanException : KeyValueStoreException
 {
-    internal StoreNotCleanException(string path, string reason, bool canRecover)
-        : base(path, $"Cannot open '{path}': it was not closed, and {reason}.")
+    internal StoreNotCleanException(string path, string reason, bool canRecover, Exception? cause = null)
+        : base(path, $"Cannot open '{path}': it was not closed, and {reason}.", cause)
     {
         CanRecover = canRecover;
     }

@@ -95,7 +95,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     {
         LogCorruptException => new CorruptLogException(path, exception.Message.TrimEnd('.'), exception),
         LogFailedException => new StoreFailedException(path, exception),
-        _ => new StoreFormatException(path, exception.Message.TrimEnd('.')),
+        _ => new StoreFormatException(path, exception.Message.TrimEnd('.'), exception),
     };
 
     /// <summary>Whether the file is empty, or what was left when making a store was interrupted: then its meta page, which comes last, is not there.</summary>
@@ -220,14 +220,14 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         }
         catch (LogFormatException exception) when (exception.Defect == LogDefect.NotALog)
         {
-            throw new StoreFormatException(path, $"in the place of its log is '{device.Name}', which is none");
+            throw new StoreFormatException(path, $"in the place of its log is '{device.Name}', which is none", exception);
         }
-        catch (LogException)
+        catch (LogException exception)
         {
             if (await WriteAheadLog.WasUsedAsync(device, cancellationToken).ConfigureAwait(false))
             {
                 throw new StoreFormatException(
-                    path, $"in the place of its log is '{device.Name}', the log of a store whose pages are not here: put them back, or move that log away");
+                    path, $"in the place of its log is '{device.Name}', the log of a store whose pages are not here: put them back, or move that log away", exception);
             }
         }
     }
@@ -265,7 +265,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         }
         catch (LogFormatException exception) when (exception.Defect == LogDefect.Unfinished && meta.State != StoreState.Clean)
         {
-            throw new StoreNotCleanException(path, "its log never was finished", canRecover: false);
+            throw new StoreNotCleanException(path, "its log never was finished", canRecover: false, exception);
         }
 
         seat.Log = _log;

@@ -1,4 +1,5 @@
 using StorageCache.KeyValueStore.Format;
+using StorageCache.KeyValueStore.Logging;
 using Xunit;
 
 namespace StorageCache.KeyValueStore.Tests.Crashes;
@@ -98,6 +99,41 @@ public class RefusalTests
         await File.WriteAllBytesAsync(closed + ".log", foreign, TestContext.Current.CancellationToken);
         await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(closed));
         Assert.Equal(foreign, await File.ReadAllBytesAsync(closed + ".log", TestContext.Current.CancellationToken));
+    }
+
+    /// <remarks>The message says it in a line; what the log said of itself, and with what, is beneath.</remarks>
+    [Theory]
+    [InlineData("an empty log", typeof(StoreNotCleanException), typeof(LogFormatException))]
+    [InlineData("a foreign file for a log", typeof(StoreFormatException), typeof(LogFormatException))]
+    [InlineData("the log of another store", typeof(StoreFormatException), typeof(LogFormatException))]
+    [InlineData("a log with a damaged record", typeof(CorruptLogException), typeof(LogCorruptException))]
+    public async Task A_refusal_keeps_what_it_comes_from(string harm, Type refusal, Type cause)
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File("store.kv");
+        string other = directory.File("other.kv");
+        await MakeUnclosedAsync(directory, path, seed: 1);
+        await MakeUnclosedAsync(directory, other, seed: 2);
+        s_harms[harm](path, other);
+        KeyValueStoreException exception = await Assert.ThrowsAnyAsync<KeyValueStoreException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.IsType(refusal, exception);
+        Assert.IsType(cause, exception.InnerException);
+        Assert.Equal(exception.InnerException.HResult, exception.HResult);
+    }
+
+    [Fact]
+    public async Task A_new_store_that_is_refused_for_what_is_in_its_logs_place_keeps_what_that_is()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File("store.kv");
+        await MakeUnclosedAsync(directory, path, seed: 1);
+        File.Delete(path);
+        StoreFormatException ofUsed = await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.IsType<LogFormatException>(ofUsed.InnerException);
+        await File.WriteAllTextAsync(path + ".log", "Not a log.", TestContext.Current.CancellationToken);
+        File.Delete(path);
+        StoreFormatException ofForeign = await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.IsType<LogFormatException>(ofForeign.InnerException);
     }
 
     /// <remarks>What the file had at the redo point is in no log.</remarks>
