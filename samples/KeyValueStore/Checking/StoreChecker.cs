@@ -7,7 +7,8 @@ using StorageCache.KeyValueStore.Space;
 namespace StorageCache.KeyValueStore.Checking;
 
 /// <summary>One run of the check. The caller holds the writer lock.</summary>
-internal sealed class StoreChecker(Mapping mapping, WriteAheadLog? log, PageLimits limits, PageAllocator allocator, TreeCounts expected, IProgress<CheckProgress>? progress)
+internal sealed class StoreChecker(
+    Mapping mapping, WriteAheadLog? log, LogReach reach, PageLimits limits, PageAllocator allocator, TreeCounts expected, IProgress<CheckProgress>? progress)
 {
     private const int ProgressInterval = 256;
 
@@ -377,13 +378,23 @@ internal sealed class StoreChecker(Mapping mapping, WriteAheadLog? log, PageLimi
             return false;
         }
 
-        if (page == MetaPage.PageNumber || PageChecksum.IsValid(_page, page))
+        if (page == MetaPage.PageNumber)
         {
             return true;
         }
 
-        Report(page, PageChecksum.Problem);
-        return false;
+        if (!PageChecksum.IsValid(_page, page))
+        {
+            Report(page, PageChecksum.Problem);
+            return false;
+        }
+
+        if (reach.ProblemOf(_page) is { } problem)
+        {
+            Report(page, problem);
+        }
+
+        return true;
     }
 
     private void Report(long page, string message)

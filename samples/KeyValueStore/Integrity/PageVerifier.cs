@@ -3,7 +3,7 @@ using StorageCache.KeyValueStore.Format;
 
 namespace StorageCache.KeyValueStore.Integrity;
 
-/// <summary>Verifies pages against their checksums: each once after it has been read from the device or changed, rather than on every visit (KV-13).</summary>
+/// <summary>Verifies pages against their checksums and the log's end: each once after it has been read from the device or changed, rather than on every visit (KV-13).</summary>
 /// <remarks>
 /// <para>
 /// Who holds a latch finds in the page's private word whether the bytes are trusted; the cache sets that to 0 when it reads a page. But only the
@@ -21,11 +21,14 @@ internal sealed class PageVerifier(Mapping mapping)
     private readonly VerifiedPage?[] _verified = new VerifiedPage?[
         BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(mapping.Cache.MemoryLimit / mapping.PageSize, LeastPlaces, MostPlaces))];
 
+    /// <summary>How far the store's log goes.</summary>
+    public LogReach Reach { get; } = new();
+
     /// <summary>Verifies a tree page without a latch.</summary>
     /// <param name="look">The page; whatever is read of it from here on is right if it is valid then.</param>
     /// <param name="page">The page's number.</param>
     /// <returns>False when the page has changed meanwhile: begin again.</returns>
-    /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, or the log does not reach the page's last change.</exception>
     public bool TryVerify(in OptimisticRead look, long page)
     {
         if (IsRemembered(page))
@@ -34,6 +37,7 @@ internal sealed class PageVerifier(Mapping mapping)
         }
 
         bool isRight = PageChecksum.IsValid(look.Span, page);
+        ulong lsn = PageHeader.Lsn(look.Span);
         if (!look.Validate())
         {
             return false;
@@ -44,12 +48,17 @@ internal sealed class PageVerifier(Mapping mapping)
             throw Wrong(page);
         }
 
+        if (Reach.ProblemOf(lsn) is { } problem)
+        {
+            throw new CorruptStoreException(mapping.Path, page, problem);
+        }
+
         Remember(page, look);
         return true;
     }
 
     /// <summary>Verifies a tree page, and remembers it.</summary>
-    /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, or the log does not reach the page's last change.</exception>
     public void VerifyTreePage(in PageReadLease lease)
     {
         long page = lease.Page;
@@ -66,17 +75,17 @@ internal sealed class PageVerifier(Mapping mapping)
     }
 
     /// <summary>Verifies a page.</summary>
-    /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, or the log does not reach the page's last change.</exception>
     public void Verify(in PageReadLease lease)
     {
-        if ((PageTrust)lease.PrivateWord == PageTrust.None && !PageChecksum.IsValid(lease.Span, lease.Page))
+        if ((PageTrust)lease.PrivateWord == PageTrust.None)
         {
-            throw Wrong(lease.Page);
+            VerifyRead(lease.Span, lease.Page);
         }
     }
 
     /// <summary>Verifies a tree page that is about to be changed in place, and that it can be; which makes its cells trusted.</summary>
-    /// <exception cref="CorruptStoreException">The checksum is wrong, it is no tree page, or its cells do not fit it.</exception>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, the log does not reach the page's last change, it is no tree page, or its cells do not fit it.</exception>
     public void VerifyTreePage(ref PageWriteLease lease)
     {
         if ((PageTrust)lease.PrivateWord == PageTrust.Cells)
@@ -96,7 +105,7 @@ internal sealed class PageVerifier(Mapping mapping)
     }
 
     /// <summary>Verifies a page that is about to be changed, which makes its bytes trusted.</summary>
-    /// <exception cref="CorruptStoreException">The checksum is wrong.</exception>
+    /// <exception cref="CorruptStoreException">The checksum is wrong, or the log does not reach the page's last change.</exception>
     public void Verify(ref PageWriteLease lease)
     {
         if ((PageTrust)lease.PrivateWord != PageTrust.None)
@@ -104,12 +113,22 @@ internal sealed class PageVerifier(Mapping mapping)
             return;
         }
 
-        if (!PageChecksum.IsValid(lease.Span, lease.Page))
+        VerifyRead(lease.Span, lease.Page);
+        lease.PrivateWord = (ulong)PageTrust.Bytes;
+    }
+
+    /// <summary>Verifies what the device had of a page.</summary>
+    private void VerifyRead(ReadOnlySpan<byte> bytes, long page)
+    {
+        if (!PageChecksum.IsValid(bytes, page))
         {
-            throw Wrong(lease.Page);
+            throw Wrong(page);
         }
 
-        lease.PrivateWord = (ulong)PageTrust.Bytes;
+        if (Reach.ProblemOf(bytes) is { } problem)
+        {
+            throw new CorruptStoreException(mapping.Path, page, problem);
+        }
     }
 
     private bool IsRemembered(long page) => Volatile.Read(ref PlaceOf(page)) is { } verified && verified.Page == page && verified.Look.Validate();

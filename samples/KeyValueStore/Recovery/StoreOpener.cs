@@ -251,7 +251,13 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
                 throw new StoreNotCleanException(path, "its log is missing", canRecover: false);
             }
 
-            return mapping.IsReadOnly ? meta : await ReplaceLogAsync(meta, cancellationToken).ConfigureAwait(false);
+            if (!mapping.IsReadOnly)
+            {
+                return await ReplaceLogAsync(meta, cancellationToken).ConfigureAwait(false);
+            }
+
+            await RefuseNewerPagesAsync(meta.RedoPoint, cancellationToken).ConfigureAwait(false);
+            return meta;
         }
 
         try
@@ -269,6 +275,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         }
 
         seat.Log = _log;
+        await RefuseNewerPagesAsync(_log.EndLsn, cancellationToken).ConfigureAwait(false);
         Redo redo = new(mapping, _log, _verifier);
         StoreContents contents = await redo.FindAsync(meta.Contents, cancellationToken).ConfigureAwait(false);
 
@@ -276,10 +283,47 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         return meta.State == StoreState.Clean && redo.Commits == 0 ? meta : await RecoverAsync(meta, redo, contents, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Looks at the root and the map pages as the device has them, before redo does: none of them may have a change that the log does not reach (KV-23).</summary>
+    /// <param name="end">Where the log ends.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <remarks>Says nothing of pages that are torn or cannot be read: redo may make them whole, and if it does not, whoever reads them is told.</remarks>
+    private async ValueTask RefuseNewerPagesAsync(ulong end, CancellationToken cancellationToken)
+    {
+        _verifier.Reach.Fix(end);
+        MapLayout layout = new(_limits.PageSize);
+        await RefuseNewerAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
+        for (int group = 0; group < layout.GroupCount(mapping.PageCount); group++)
+        {
+            await RefuseNewerAsync(layout.MapPageOf(group), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask RefuseNewerAsync(long page, CancellationToken cancellationToken)
+    {
+        if (page >= mapping.PageCount)
+        {
+            return;
+        }
+
+        try
+        {
+            using PageReadLease lease = await mapping.ReadAsync(page, cancellationToken).ConfigureAwait(false);
+            if (PageChecksum.IsValid(lease.Span, page) && _verifier.Reach.ProblemOf(lease.Span) is { } problem)
+            {
+                throw new CorruptStoreException(path, page, problem);
+            }
+        }
+        catch (PageReadException)
+        {
+            // As with one that is torn.
+        }
+    }
+
     /// <summary>Makes a new log for a store that was closed and has none, once it is certain that the file is whole.</summary>
     private async ValueTask<MetaPage> ReplaceLogAsync(MetaPage meta, CancellationToken cancellationToken)
     {
         RequireLength(meta);
+        await RefuseNewerPagesAsync(meta.RedoPoint, cancellationToken).ConfigureAwait(false);
         await RestoreAsync(new PageAllocator(_limits, new ActiveReads()), meta, cancellationToken).ConfigureAwait(false);
         IBlockDevice device = await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
 
@@ -364,6 +408,11 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
         }
 
         seat.Log = _log;
+        if (_log is not null)
+        {
+            _verifier.Reach.Follow(_log);
+        }
+
         ActiveReads activeReads = new();
         PageAllocator allocator = new(_limits, activeReads);
         try
