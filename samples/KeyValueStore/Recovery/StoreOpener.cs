@@ -291,11 +291,13 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     {
         _verifier.Reach.Fix(end);
         MapLayout layout = new(_limits.PageSize);
-        await RefuseNewerAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
         for (int group = 0; group < layout.GroupCount(mapping.PageCount); group++)
         {
             await RefuseNewerAsync(layout.MapPageOf(group), cancellationToken).ConfigureAwait(false);
         }
+
+        // Behind the map pages, or it would look like the beginning of a sequence, of which more is read ahead.
+        await RefuseNewerAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask RefuseNewerAsync(long page, CancellationToken cancellationToken)

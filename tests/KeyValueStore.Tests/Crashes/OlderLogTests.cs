@@ -32,8 +32,8 @@ public class OlderLogTests
         byte[] pages = await File.ReadAllBytesAsync(path, Cancellation);
         byte[] log = await File.ReadAllBytesAsync(path + ".log", Cancellation);
         CorruptStoreException exception = await Assert.ThrowsAsync<CorruptStoreException>(async () => await KeyValueStore.OpenAsync(path));
-        Assert.Equal(MetaPage.RootPage, exception.Page);
-        ulong lsn = PageHeader.Lsn(pages.AsSpan(PageSize));
+        Assert.Equal(MapLayout.FirstMapPage, exception.Page);
+        ulong lsn = PageHeader.Lsn(pages.AsSpan((int)MapLayout.FirstMapPage * PageSize));
         Assert.Contains($"LSN {lsn}, and the log ends at LSN ", exception.Message, StringComparison.Ordinal);
         Assert.Equal(pages, await File.ReadAllBytesAsync(path, Cancellation));
         Assert.Equal(log, await File.ReadAllBytesAsync(path + ".log", Cancellation));
