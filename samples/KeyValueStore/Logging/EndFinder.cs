@@ -4,7 +4,7 @@ using StorageCache.IO;
 namespace StorageCache.KeyValueStore.Logging;
 
 /// <summary>Finds where a log ends, and makes sure that nothing durable lies beyond.</summary>
-internal sealed class EndFinder(IBlockDevice device, LogGeometry geometry, LogHeader header, Dictionary<long, int> slots, int slotCount)
+internal sealed class EndFinder(IBlockDevice device, LogGeometry geometry, LogHeader header, Dictionary<long, int> slots, int slotCount, long length)
 {
     private readonly LogStream _stream = new(device, geometry, slots);
 
@@ -26,7 +26,7 @@ internal sealed class EndFinder(IBlockDevice device, LogGeometry geometry, LogHe
             }
         }
 
-        header.RequireLength(device.Name, device.Length, end.SealSegments);
+        header.RequireLength(device.Name, length, end.SealSegments);
         if (!geometry.IsBlockStart(end.Lsn))
         {
             // A redo point inside a block lies inside a batch, and is durable: so the rest of the batch has to be there (LOG-8).

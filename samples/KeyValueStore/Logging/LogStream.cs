@@ -46,7 +46,8 @@ internal sealed class LogStream(IBlockDevice device, LogGeometry geometry, Dicti
     }
 
     /// <summary>Copies a range which <see cref="Has"/> says is there.</summary>
-    /// <exception cref="IOException">The device has failed, or has become shorter.</exception>
+    /// <exception cref="LogCorruptException">The file has become shorter.</exception>
+    /// <exception cref="IOException">The device has failed.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask CopyAsync(ulong lsn, Memory<byte> destination)
     {
@@ -78,7 +79,7 @@ internal sealed class LogStream(IBlockDevice device, LogGeometry geometry, Dicti
         int read = await _channel.ReadAsync(offset, _window, length).ConfigureAwait(false);
         if (read < length)
         {
-            throw new IOException($"Read of {length} bytes at offset {offset} of '{Name}' ended after {read} bytes: the file has become shorter.");
+            throw new LogCorruptException(Name, start, offset, $"{length} bytes of segment {segment}", $"{read}, behind which the file ends");
         }
 
         _start = start;

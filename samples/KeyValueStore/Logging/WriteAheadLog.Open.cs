@@ -82,7 +82,10 @@ internal sealed partial class WriteAheadLog
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         DeviceChannel channel = new(device);
-        LogHeader header = await ReadHeaderAsync(channel, identity, cancellationToken).ConfigureAwait(false);
+
+        // Asked once: whether the file is long enough has to be said of the length that its slots were counted by.
+        long length = device.Length;
+        LogHeader header = await ReadHeaderAsync(channel, identity, length, cancellationToken).ConfigureAwait(false);
 
         // What is about to be read may have got no further than a volatile cache. From here on it counts as durable (LOG-7).
         if (!device.IsReadOnly)
@@ -92,9 +95,9 @@ internal sealed partial class WriteAheadLog
 
         LogGeometry geometry = new(header);
         redoPoint = redoPoint == 0 ? header.FirstLsn : redoPoint;
-        long[] slots = await ReadSlotsAsync(channel, geometry, cancellationToken).ConfigureAwait(false);
+        long[] slots = await ReadSlotsAsync(channel, geometry, length, cancellationToken).ConfigureAwait(false);
         Dictionary<long, int> bySegment = Sort(device, geometry, slots);
-        LogEnd end = await new EndFinder(device, geometry, header, bySegment, slots.Length).FindAsync(redoPoint, cancellationToken).ConfigureAwait(false);
+        LogEnd end = await new EndFinder(device, geometry, header, bySegment, slots.Length, length).FindAsync(redoPoint, cancellationToken).ConfigureAwait(false);
         return new WriteAheadLog(device, options, header, geometry, MapSlots(geometry, header, slots, redoPoint, end), redoPoint, end);
     }
 
@@ -154,6 +157,10 @@ internal sealed partial class WriteAheadLog
             {
                 // What cannot be read is not needed any more.
             }
+            catch (LogCorruptException exception)
+            {
+                return new LogVerification(records, (long)(scanner.Position - start), exception);
+            }
 
             if (scanner.Position < limit && scanner.Position < RedoPoint)
             {
@@ -169,7 +176,7 @@ internal sealed partial class WriteAheadLog
         }
     }
 
-    private static async Task<LogHeader> ReadHeaderAsync(DeviceChannel channel, Guid identity, CancellationToken cancellationToken)
+    private static async Task<LogHeader> ReadHeaderAsync(DeviceChannel channel, Guid identity, long length, CancellationToken cancellationToken)
     {
         IBlockDevice device = channel.Device;
         if (device.Alignment > LogHeader.Room)
@@ -184,7 +191,7 @@ internal sealed partial class WriteAheadLog
             throw new LogFormatException(device.Name, LogDefect.NotALog, "it is no log: it begins with zeros, and what follows is no segment of a log");
         }
 
-        return LogHeader.Read(buffer.Span[..Math.Min(read, LogHeader.Size)], device.Name, identity, device.Alignment, device.Length);
+        return LogHeader.Read(buffer.Span[..Math.Min(read, LogHeader.Size)], device.Name, identity, device.Alignment, length);
     }
 
     /// <summary>
@@ -224,9 +231,9 @@ internal sealed partial class WriteAheadLog
     }
 
     /// <summary>Reads which segments the slots hold: -1 for none.</summary>
-    private static async Task<long[]> ReadSlotsAsync(DeviceChannel channel, LogGeometry geometry, CancellationToken cancellationToken)
+    private static async Task<long[]> ReadSlotsAsync(DeviceChannel channel, LogGeometry geometry, long length, CancellationToken cancellationToken)
     {
-        long count = (channel.Device.Length - LogHeader.Room) / geometry.SegmentBytes;
+        long count = (length - LogHeader.Room) / geometry.SegmentBytes;
         long[] slots = new long[checked((int)count)];
         AlignedBuffer buffer = new(SegmentHeader.Room);
         for (int slot = 0; slot < slots.Length; slot++)

@@ -154,6 +154,48 @@ public class LogRotTests
         Assert.Contains("checksum", decayed.Problem.Found, StringComparison.Ordinal);
     }
 
+    /// <summary>LOG-12: what is missing at the end of the file is reported like what has decayed.</summary>
+    [Fact]
+    public async Task Verifying_reports_a_log_that_has_become_shorter()
+    {
+        SectorDisk disk = new();
+        await using WriteAheadLog log = await LogBench.StartAsync(disk);
+        for (int i = 0; i < 10; i++)
+        {
+            await log.CommitAsync(LogBench.Payload(i, 10_000));
+        }
+
+        await disk.SetLengthAsync(Offset(log, log.FirstLsn + 4096), TestContext.Current.CancellationToken);
+        LogVerification shorter = await log.VerifyAsync();
+        Assert.Contains("the file ends", Assert.IsType<LogCorruptException>(shorter.Problem).Found, StringComparison.Ordinal);
+    }
+
+    /// <summary>LOG-10: a device that says once that it is shorter than the log's segments need is not believed to have just fewer of them.</summary>
+    [Fact]
+    public async Task A_log_whose_length_is_a_lie_once_is_refused_or_whole()
+    {
+        SectorDisk disk = new();
+        await using (WriteAheadLog log = await LogBench.StartAsync(disk))
+        {
+            await log.CommitAsync(LogBench.Payload(1, 10_000));
+        }
+
+        for (int lie = 0; lie < 4; lie++)
+        {
+            int asked = 0;
+            disk.LengthOf = length => asked++ == lie ? 4096 : length;
+            try
+            {
+                await using WriteAheadLog log = await LogBench.OpenAsync(disk);
+                Assert.Single(await log.PayloadsAsync());
+            }
+            catch (LogException)
+            {
+                // Refused: the next opening may be told the truth.
+            }
+        }
+    }
+
     /// <summary>LOG-12: a walk that comes to what was recycled meanwhile, and cut off the file perhaps, goes on where the log begins now.</summary>
     [Fact]
     public async Task Verifying_leaves_out_what_is_recycled_meanwhile_and_cannot_be_read_any_more()

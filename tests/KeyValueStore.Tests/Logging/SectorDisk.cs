@@ -61,10 +61,13 @@ internal sealed class SectorDisk : IBlockDevice
         {
             lock (_lock)
             {
-                return _length;
+                return LengthOf?.Invoke(_length) ?? _length;
             }
         }
     }
+
+    /// <summary>What the disk says of its length; null for the truth.</summary>
+    public Func<long, long>? LengthOf { get; set; }
 
     /// <summary>What is read now; changes of it are decay.</summary>
     public byte[] Bytes => _current;
