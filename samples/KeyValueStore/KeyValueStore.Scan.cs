@@ -162,7 +162,24 @@ public sealed partial class KeyValueStore
     {
         TreePage page = new(snapshot.Bytes);
         count = page.Count;
-        return page.IsPlausible && page.TrySearch(key, out int index, out _) ? index : throw _reader.NotATreePage(snapshot.Page);
+        if (!page.IsPlausible || !page.TrySearch(key, out int index, out _))
+        {
+            throw _reader.NotATreePage(snapshot.Page);
+        }
+
+        ThrowUnlessWithin(page, snapshot);
+        return index;
+    }
+
+    /// <summary>A leaf that is not where the tree has it (KV-2) is one of another time, whose last write was lost: its keys may come before others, or again.</summary>
+    private void ThrowUnlessWithin(TreePage page, LeafSnapshot snapshot)
+    {
+        Fences fences = snapshot.Fences;
+        if (page.Count > 0 && page.TryGetCell(0, out TreeCell first) && page.TryGetCell(page.Count - 1, out TreeCell last)
+            && ((fences.HasLower && first.Key.SequenceCompareTo(fences.Lower.Span) < 0) || (fences.HasUpper && last.Key.SequenceCompareTo(fences.Upper.Span) >= 0)))
+        {
+            throw new CorruptStoreException(Path, snapshot.Page, "it has keys that lie outside the separators around it");
+        }
     }
 
     private (KeyValueEntry Entry, bool IsOverflow) EntryAt(LeafSnapshot snapshot, int index, bool keysOnly)

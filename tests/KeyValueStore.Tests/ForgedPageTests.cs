@@ -46,6 +46,33 @@ public class ForgedPageTests
         await store.PutAsync(TestData.Key(0), new byte[5]);
     }
 
+    /// <remarks>KV-2: what a page holds when its last write was lost, and the tree has changed meanwhile.</remarks>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_leaf_that_holds_keys_of_another_one_is_not_scanned(bool reverse)
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await CreateAsync(path, store => store.PutAsync(TestData.Key(Keys), Array.Empty<byte>()).AsTask());
+        byte[] file = await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken);
+        long first = FindLeaf(file, page => page.Previous == 0);
+        long second = PageHeader.Next(PageOf(file, first));
+        PageOf(file, first).CopyTo(PageOf(file, second));
+        PageChecksum.Write(PageOf(file, second), second);
+        await File.WriteAllBytesAsync(path, file, TestContext.Current.CancellationToken);
+
+        await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
+        CorruptStoreException exception = await Assert.ThrowsAsync<CorruptStoreException>(async () =>
+        {
+            await foreach (KeyValueEntry entry in store.ScanAsync(new ScanOptions { Reverse = reverse }))
+            {
+                Assert.NotEqual(0, entry.Key.Length);
+            }
+        });
+        Assert.Equal(second, exception.Page);
+    }
+
     private static async Task CreateAsync(string path, Func<KeyValueStore, Task> finish)
     {
         await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
