@@ -131,6 +131,8 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     /// <summary>Makes an empty file into an empty store: the log, the first pages, and when they are durable the meta page.</summary>
     private async ValueTask<MetaPage> CreateAsync(CancellationToken cancellationToken)
     {
+        // Before anything is written: beside a log that is refused the file may be a store, and only look empty.
+        _ = await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
         for (long page = MetaPage.RootPage; page < FirstPages; page++)
         {
             PageWriteLease lease = await mapping.WriteNewAsync(page, cancellationToken).ConfigureAwait(false);
@@ -184,7 +186,7 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
     /// <summary>Makes a log for a file whose pages are all there, and has the meta page name it.</summary>
     private async ValueTask<MetaPage> CreateLogAsync(MetaPage meta, ulong firstLsn, CancellationToken cancellationToken)
     {
-        IBlockDevice device = await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
+        IBlockDevice device = _device ?? await OpenLogPlaceAsync(cancellationToken).ConfigureAwait(false);
         Guid identity = options.NewIdentity();
         OwnsLogFile = true;
         _log = await WriteAheadLog.CreateAsync(device, identity, firstLsn, _logOptions, cancellationToken).ConfigureAwait(false);
