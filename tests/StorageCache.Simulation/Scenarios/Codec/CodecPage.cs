@@ -45,7 +45,7 @@ internal sealed class CodecPage
     /// <param name="version">What is read.</param>
     /// <param name="sequence">When, in the count of changes.</param>
     /// <param name="life">The life.</param>
-    /// <param name="isDamaged">Whether the disk has damaged the page: it may hold what was there before a write that went elsewhere.</param>
+    /// <param name="isDamaged">Whether the disk has damaged the page: it may hold what was there before a write that was lost or went elsewhere, or that a flush should have made durable.</param>
     public bool TryRead(long version, long sequence, int life, bool isDamaged)
     {
         if (_current == version)

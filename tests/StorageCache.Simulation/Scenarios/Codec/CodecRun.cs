@@ -97,7 +97,9 @@ internal sealed class CodecRun : IScenarioRun
         {
             await file.Device.SetLengthAsync(length, CancellationToken.None).ConfigureAwait(false);
             await file.Device.FlushAsync().ConfigureAwait(false);
-            return true;
+
+            // The flush may have been a lie, and what is cut off later would not be damaged, but gone.
+            return file.Device.Platter.DurableLength == length;
         }
         catch (IOException)
         {

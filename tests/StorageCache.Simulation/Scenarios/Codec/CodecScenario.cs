@@ -15,10 +15,11 @@ internal sealed class CodecScenario : IScenario
     /// <inheritdoc/>
     public string Description => "The cache with checksums on a disk that damages pages silently: wrong bytes are never given.";
 
-    /// <summary>Not those after which a page is right, and of another time: no checksum tells its age.</summary>
+    /// <inheritdoc/>
     public IReadOnlyList<Fault> Faults { get; } =
     [
-        Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.Slow, Fault.ShortRead, Fault.MisdirectedWrite, Fault.BitRot,
+        Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.Slow, Fault.ShortRead, Fault.MisdirectedWrite, Fault.LostWrite,
+        Fault.BitRot, Fault.LyingFlush,
     ];
 
     /// <inheritdoc/>
