@@ -10,7 +10,8 @@ namespace StorageCache.Simulation.Scenarios;
 internal static class ScenarioCatalog
 {
     /// <summary>Those that are to find something.</summary>
-    public static IReadOnlyList<IScenario> All { get; } = [new EngineScenario(), new CodecScenario(), new StoreScenario(), new RotScenario()];
+    public static IReadOnlyList<IScenario> All { get; } =
+        [new EngineScenario(), new CodecScenario(), new StoreScenario(), new RotScenario(), new LiesScenario()];
 
     /// <summary>Those that the simulator itself is tested with.</summary>
     public static IReadOnlyList<IScenario> OwnTests { get; } = [.. Enum.GetValues<RegisterBug>().Select(static bug => new RegisterScenario(bug))];

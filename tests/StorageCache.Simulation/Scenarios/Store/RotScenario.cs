@@ -18,5 +18,5 @@ internal sealed class RotScenario : IScenario
     public IReadOnlyList<Fault> Faults { get; } = [Fault.BitRot, Fault.TornWrite, Fault.WriteError, Fault.FlushError];
 
     /// <inheritdoc/>
-    public IScenarioRun Begin(World world) => new StoreRun(world, canRot: true);
+    public IScenarioRun Begin(World world) => new StoreRun(world, canRot: true, canLie: false);
 }

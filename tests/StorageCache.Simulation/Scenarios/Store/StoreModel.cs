@@ -10,6 +10,9 @@ internal sealed class StoreModel
 {
     private readonly List<StoreCommit> _commits = [];
     private readonly Dictionary<int, List<(long Sequence, byte[]? Value)>> _histories = [];
+
+    /// <summary>The numbers of all values that were put to a key since there is a store.</summary>
+    private readonly HashSet<(int Key, long Value)> _put = [];
     private Dictionary<int, byte[]> _base = [];
     private Dictionary<int, byte[]> _current = [];
 
@@ -34,6 +37,10 @@ internal sealed class StoreModel
         {
             Apply(_current, change);
             HistoryOf(change.Key).Add((Sequence, change.Value));
+            if (change.Value is { } value)
+            {
+                _put.Add((change.Key, StoreValue.NumberOf(value)));
+            }
         }
 
         return commit;
@@ -57,6 +64,25 @@ internal sealed class StoreModel
         }
 
         return false;
+    }
+
+    /// <summary>Whether a key has ever had a value.</summary>
+    public bool WasPut(int key, ReadOnlySpan<byte> value) => StoreValue.IsWhole(value) && _put.Contains((key, StoreValue.NumberOf(value)));
+
+    /// <summary>Goes on from what was found, whatever that is.</summary>
+    public void Settle(Dictionary<int, byte[]> state)
+    {
+        _base = state;
+        _current = new Dictionary<int, byte[]>(state);
+        _commits.Clear();
+        _histories.Clear();
+    }
+
+    /// <summary>Begins anew with a store that holds nothing.</summary>
+    public void Forget()
+    {
+        _put.Clear();
+        Settle([]);
     }
 
     /// <summary>Holds what was found after a crash against what may be there, and goes on from that.</summary>
@@ -133,14 +159,6 @@ internal sealed class StoreModel
         {
             state.Remove(change.Key);
         }
-    }
-
-    private void Settle(Dictionary<int, byte[]> state)
-    {
-        _base = state;
-        _current = new Dictionary<int, byte[]>(state);
-        _commits.Clear();
-        _histories.Clear();
     }
 
     private List<(long Sequence, byte[]? Value)> HistoryOf(int key)

@@ -52,7 +52,7 @@ internal sealed partial class StoreRun
         catch (Exception error) when (IsCorruption(error))
         {
             ThrowUnlessRotten(error);
-            _isGivenUp = true;
+            _isGivenUp |= !_canLie || _world.Random.PerMille(RenewPerMille);
         }
         catch (Exception error) when (error is IOException)
         {
@@ -61,7 +61,11 @@ internal sealed partial class StoreRun
         }
 
         _operations--;
-        if (hasFailed && _operations == 0 && IsUsable)
+        if (_canLie && _isGivenUp && _operations == 0 && !_isReopening)
+        {
+            await RenewAsync().ConfigureAwait(false);
+        }
+        else if (hasFailed && _operations == 0 && IsUsable)
         {
             await ReopenAsync().ConfigureAwait(false);
         }
@@ -183,7 +187,7 @@ internal sealed partial class StoreRun
     private async Task CheckAsync()
     {
         CheckReport report = await _store!.CheckAsync().ConfigureAwait(false);
-        if (!report.IsSound && !(_canRot && IsDamaged()) && !report.Problems.Any(static problem => problem.Message.Contains("cannot be read", StringComparison.Ordinal)))
+        if (!report.IsSound && !MayBeCorrupt && !report.Problems.Any(static problem => problem.Message.Contains("cannot be read", StringComparison.Ordinal)))
         {
             throw new ViolationException($"The store is not sound: {string.Join("; ", report.Problems)}.");
         }
@@ -191,7 +195,7 @@ internal sealed partial class StoreRun
 
     private void RequireHad(int key, long since, ReadOnlySpan<byte> value, bool isThere)
     {
-        if (!_model.HasHad(key, since, value, isThere))
+        if (!_model.HasHad(key, since, value, isThere) && !(MayBeStale && (!isThere || _model.WasPut(key, value))))
         {
             throw new ViolationException($"Key {key} has {(isThere ? StoreValue.Describe(value) : "no value")}, which it did not have at that time.");
         }
@@ -205,7 +209,7 @@ internal sealed partial class StoreRun
 
     private void ThrowUnlessRotten(Exception error)
     {
-        if (!_canRot || !IsDamaged())
+        if (!MayBeCorrupt)
         {
             throw ViolationException.Uncaused(error);
         }
@@ -228,7 +232,7 @@ internal sealed partial class StoreRun
             // The log's own.
             _ => _world.Disk.HasStruck(Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
         };
-        if (!isCaused)
+        if (!isCaused && !MeetsLie(error))
         {
             throw ViolationException.Uncaused(error);
         }

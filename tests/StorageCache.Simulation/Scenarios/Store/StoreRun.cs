@@ -5,13 +5,14 @@ using StorageCache.Simulation.Kernel;
 
 namespace StorageCache.Simulation.Scenarios.Store;
 
-/// <summary>One seed of <see cref="StoreScenario"/> or <see cref="RotScenario"/>: a store in a cache after the other on the same files. Not thread-safe.</summary>
+/// <summary>One seed of <see cref="StoreScenario"/>, <see cref="RotScenario"/> or <see cref="LiesScenario"/>: a store in a cache after the other on the same files. Not thread-safe.</summary>
 internal sealed partial class StoreRun : IScenarioRun
 {
     private const string Path = "store";
 
     private readonly World _world;
     private readonly bool _canRot;
+    private readonly bool _canLie;
     private readonly StoreModel _model = new();
     private readonly OperationWeights _weights;
     private readonly int _keys;
@@ -32,10 +33,12 @@ internal sealed partial class StoreRun : IScenarioRun
 
     /// <param name="world">Where it runs.</param>
     /// <param name="canRot">Whether the store may find that it is corrupt.</param>
-    public StoreRun(World world, bool canRot)
+    /// <param name="canLie">Whether it may, and is made anew then: see <see cref="MayBeStale"/>.</param>
+    public StoreRun(World world, bool canRot, bool canLie)
     {
         _world = world;
         _canRot = canRot;
+        _canLie = canLie;
         SimulationRandom random = world.Random;
         _weights = new OperationWeights(random, s_operations.Length);
         _keys = (int)random.Magnitude(4, 512);
@@ -65,6 +68,11 @@ internal sealed partial class StoreRun : IScenarioRun
         _operations = 0;
         _isReopening = false;
         _cache.Begin();
+        if (_canLie && _isGivenUp)
+        {
+            DeleteStore();
+        }
+
         if (!_isGivenUp)
         {
             await OpenStoreAsync().ConfigureAwait(false);
@@ -74,6 +82,7 @@ internal sealed partial class StoreRun : IScenarioRun
     /// <inheritdoc/>
     public async Task CloseAsync()
     {
+        await ForgetLiesAsync().ConfigureAwait(false);
         if (_isGivenUp)
         {
             await CloseQuietlyAsync().ConfigureAwait(false);
@@ -98,26 +107,32 @@ internal sealed partial class StoreRun : IScenarioRun
     {
         while (true)
         {
+            (long Bytes, long Lengths) lies = Lies;
             try
             {
                 _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache.Current, Path, _options).ConfigureAwait(false);
                 Dictionary<int, byte[]> found = await ReadAllAsync().ConfigureAwait(false);
                 _world.Trace.Add("recovered", "store", _store.Recovery.Commits, found.Count);
-                _model.Recover(found, _canRot && IsLogDamaged());
+                await AcceptAsync(found, lies).ConfigureAwait(false);
                 return;
             }
             catch (KeyValueStoreException error) when (IsCorruption(error))
             {
                 ThrowUnlessRotten(error);
                 await CloseQuietlyAsync().ConfigureAwait(false);
-                _isGivenUp = true;
-                return;
+                if (!_canLie)
+                {
+                    _isGivenUp = true;
+                    return;
+                }
+
+                await PauseOrDeleteAsync().ConfigureAwait(false);
             }
             catch (Exception error) when (error is IOException)
             {
                 ThrowUnlessCaused(error);
                 await CloseQuietlyAsync().ConfigureAwait(false);
-                await _world.PauseAsync().ConfigureAwait(false);
+                await PauseOrDeleteAsync().ConfigureAwait(false);
             }
         }
     }

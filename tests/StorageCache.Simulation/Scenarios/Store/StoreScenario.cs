@@ -19,5 +19,5 @@ internal sealed class StoreScenario : IScenario
     public IReadOnlyList<Fault> Faults => FaultPlan.Honest;
 
     /// <inheritdoc/>
-    public IScenarioRun Begin(World world) => new StoreRun(world, canRot: false);
+    public IScenarioRun Begin(World world) => new StoreRun(world, canRot: false, canLie: false);
 }

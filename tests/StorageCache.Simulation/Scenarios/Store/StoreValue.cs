@@ -24,8 +24,14 @@ internal static class StoreValue
         return value;
     }
 
+    /// <summary>Which value it is, if it is one.</summary>
+    public static long NumberOf(ReadOnlySpan<byte> value) => BinaryPrimitives.ReadInt64LittleEndian(value);
+
+    /// <summary>Whether it is a value that has been made, down to its last byte.</summary>
+    public static bool IsWhole(ReadOnlySpan<byte> value) => value.Length >= Header && value.SequenceEqual(Make(NumberOf(value), value.Length));
+
     /// <summary>Says which value it is.</summary>
     public static string Describe(ReadOnlySpan<byte> value) => value.Length < Header
         ? $"{value.Length} bytes"
-        : string.Create(CultureInfo.InvariantCulture, $"value {BinaryPrimitives.ReadInt64LittleEndian(value)} of {value.Length} bytes");
+        : string.Create(CultureInfo.InvariantCulture, $"value {NumberOf(value)}{(IsWhole(value) ? "" : ", in pieces,")} of {value.Length} bytes");
 }
