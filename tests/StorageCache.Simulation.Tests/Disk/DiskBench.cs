@@ -69,6 +69,14 @@ internal sealed class DiskBench
         return Read();
     }
 
+    /// <summary>Ends the process and opens the file again.</summary>
+    public string EndProcess()
+    {
+        Disk.EndProcess();
+        File = Disk.Open("file");
+        return Read();
+    }
+
     /// <summary>What a test sees in many lives that differ by the seed alone.</summary>
     public static HashSet<string> InManyLives(Func<DiskBench, string> life, params (Fault Fault, double Chance)[] faults) =>
         [.. Enumerable.Range(1, 300).Select(seed => life(new DiskBench((ulong)seed, faults)))];

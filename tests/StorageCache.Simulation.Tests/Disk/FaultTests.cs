@@ -116,6 +116,8 @@ public class FaultTests
         Assert.Equal(28, Assert.IsType<BlockIOException>(bench.SetLength(9)).Errno);
         Assert.Null(bench.Write('B', 7));
         Assert.Null(bench.SetLength(7));
+        bench.Disk.WritesElsewhere = true;
+        Assert.Equal(28, Assert.IsType<BlockIOException>(bench.Write('C', 6)).Errno);
     }
 
     [Fact]

@@ -31,6 +31,48 @@ public class PowerLossTests
         }).Order(StringComparer.Ordinal));
 
     [Fact]
+    public void Requests_survive_as_wholes_where_that_is_so() =>
+        Assert.Equal(["aaaa", "aaCC", "BBBB", "BBCC"], DiskBench.InManyLives(static bench =>
+        {
+            bench.Disk.WholeRequestsPerMille = 1000;
+            bench.Write('a', 0, count: 4);
+            bench.Flush();
+            bench.Write('B', 0, count: 4);
+            bench.Write('C', 2, count: 2);
+            return bench.LosePower();
+        }).Order(StringComparer.OrdinalIgnoreCase));
+
+    [Fact]
+    public void The_end_of_a_process_takes_nothing_and_makes_nothing_durable()
+    {
+        HashSet<string> found = DiskBench.InManyLives(static bench =>
+        {
+            bench.Write('a', 0, count: 2);
+            bench.Flush();
+            bench.Write('B', 0, count: 2);
+            Assert.Equal("BB", bench.EndProcess());
+            return bench.LosePower();
+        });
+        Assert.Equal(4, found.Count);
+    }
+
+    [Fact]
+    public void What_a_process_was_about_when_it_ended_is_made_durable_by_the_next_flush()
+    {
+        HashSet<string> found = DiskBench.InManyLives(static bench =>
+        {
+            bench.Write('a', 0, count: 3);
+            bench.Flush();
+            _ = bench.File.WriteAsync(0, DiskBench.Sectors('B', 3));
+            string left = bench.EndProcess();
+            Assert.Null(bench.Flush());
+            Assert.Equal(left, bench.LosePower());
+            return left;
+        });
+        Assert.True(found.Count >= 4);
+    }
+
+    [Fact]
     public void A_sector_may_go_back_to_anything_that_it_held_since_it_was_flushed() =>
         Assert.Equal(["1", "2", "3"], DiskBench.InManyLives(static bench =>
         {

@@ -176,14 +176,16 @@ internal sealed class Platter
     }
 
     /// <summary>Loses power: what is not durable survives as chance has it, and is durable then (SIM-3).</summary>
-    public void LosePower(SimulationRandom random)
+    /// <param name="random">Draws.</param>
+    /// <param name="wholePerMille">Of a thousand requests, how many survive as wholes, and the others not at all; 0 if each sector is for itself.</param>
+    public void LosePower(SimulationRandom random, int wholePerMille = 0)
     {
         // File systems keep changes of length in order: those up to some moment survive.
         int survive = random.Below(_lengths.Count + 1);
         _durableLength = survive > 0 ? _lengths[survive - 1].Length : _durableLength;
         foreach (int sector in _volatile)
         {
-            _sectors[sector].Settle(random, _firstChange + survive);
+            _sectors[sector].Settle(random, _firstChange + survive, wholePerMille);
         }
 
         _firstChange += _lengths.Count;

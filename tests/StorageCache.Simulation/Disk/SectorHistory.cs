@@ -45,11 +45,14 @@ internal sealed class SectorHistory
     /// <summary>Decides what is there after a loss of power: anything that was there since it was last made durable.</summary>
     /// <param name="random">Draws.</param>
     /// <param name="cuts">How many changes of length have survived: what they cut off is gone, and no other is.</param>
-    public void Settle(SimulationRandom random, int cuts)
+    /// <param name="wholePerMille">Of a thousand requests, how many survive as wholes, and the others not at all; 0 if each sector is for itself.</param>
+    public void Settle(SimulationRandom random, int cuts, int wholePerMille)
     {
         _versions.RemoveAll(version => version.Cut >= cuts);
         int least = _versions.FindLastIndex(static version => version.Cut >= 0);
-        int survivor = least + random.Below(_versions.Count - least);
+        int survivor = wholePerMille > 0
+            ? Math.Max(least, _versions.FindLastIndex(version => version.Cause.Survives(random, wholePerMille)))
+            : least + random.Below(_versions.Count - least);
         if (survivor >= 0)
         {
             Take(survivor);

@@ -48,7 +48,7 @@ internal sealed partial class SimulatedDisk
         {
             Fail(write, Errno.EIO, "the disk cannot write it");
         }
-        else if (write.Grows && Befalls(Fault.NoSpace))
+        else if ((write.Grows || WritesElsewhere) && Befalls(Fault.NoSpace))
         {
             Fail(write, Errno.ENOSPC, "there is no room");
         }
@@ -62,6 +62,7 @@ internal sealed partial class SimulatedDisk
         }
         else if (write.Length > Platter.SectorSize && Befalls(Fault.ShortWrite))
         {
+            CountFailure(write);
             write.CompleteShort(random.Below((int)write.Length / Platter.SectorSize) * Platter.SectorSize);
         }
         else if (Befalls(Fault.LostWrite))
@@ -124,7 +125,8 @@ internal sealed partial class SimulatedDisk
         if (sectors > 0 && Befalls(Fault.BadSectors))
         {
             long from = first + random.Below(sectors);
-            for (long sector = from; sector < from + random.Between(1, 8); sector++)
+            long end = from + random.Between(1, 8);
+            for (long sector = from; sector < end; sector++)
             {
                 bad.Add(sector);
             }
@@ -149,10 +151,23 @@ internal sealed partial class SimulatedDisk
     private void Fail(DiskRequest request, int errno, string cause)
     {
         trace.Add("failed", request.File.Name, request.Number, errno);
+        CountFailure(request);
 
         // What has got somewhere all the same is where a flush from now on finds it.
         request.Change.Acknowledged = ++_acknowledged;
         request.Fail(request.Error(errno, cause));
+    }
+
+    private void CountFailure(DiskRequest request)
+    {
+        FailureCounts counts = FailuresOf(request.File.Name);
+        _failures[request.File.Name] = request switch
+        {
+            TransferRequest { IsWrite: false } => counts with { Reads = counts.Reads + 1 },
+            TransferRequest => counts with { Writes = counts.Writes + 1 },
+            FlushOfFile => counts with { Flushes = counts.Flushes + 1 },
+            _ => counts with { Changes = counts.Changes + 1 },
+        };
     }
 
     private bool Befalls(Fault fault)

@@ -21,6 +21,7 @@ internal sealed partial class SimulatedDisk(SimulationRandom random, SimulatedCl
     private readonly List<DiskRequest> _outstanding = [];
     private readonly List<DiskRequest> _ready = [];
     private readonly Dictionary<Fault, long> _strikes = [];
+    private readonly Dictionary<string, FailureCounts> _failures = [];
     private long _acknowledged;
     private long _requests;
 
@@ -32,6 +33,12 @@ internal sealed partial class SimulatedDisk(SimulationRandom random, SimulatedCl
 
     /// <summary>What has been asked for and not done.</summary>
     public IReadOnlyList<DiskRequest> Outstanding => _outstanding;
+
+    /// <summary>Whether what is written over gets another place, so that there may be no room for it.</summary>
+    public bool WritesElsewhere { get; set; }
+
+    /// <summary>Of a thousand losses of power, how many leave of each request all or nothing.</summary>
+    public int WholeRequestsPerMille { get; set; }
 
     /// <summary>How often each fault has struck.</summary>
     public IReadOnlyDictionary<Fault, long> Strikes => _strikes;
@@ -49,6 +56,9 @@ internal sealed partial class SimulatedDisk(SimulationRandom random, SimulatedCl
 
         return false;
     }
+
+    /// <summary>How many requests of a file have failed: what may be a cause for what operations fail with (SIM-7).</summary>
+    public FailureCounts FailuresOf(string name) => _failures.GetValueOrDefault(name);
 
     /// <summary>Losses of power.</summary>
     public int PowerLosses { get; private set; }
@@ -174,17 +184,29 @@ internal sealed partial class SimulatedDisk(SimulationRandom random, SimulatedCl
             }
         }
 
-        _outstanding.Clear();
-        foreach (SimulatedFile file in _open)
-        {
-            file.IsDead = true;
-        }
-
-        _open.Clear();
+        CloseFiles();
+        int wholePerMille = random.PerMille(WholeRequestsPerMille) ? random.Between(1, 999) : 0;
         foreach (Platter platter in _platters)
         {
-            platter.LosePower(random);
+            platter.LosePower(random, wholePerMille);
         }
+    }
+
+    /// <summary>The process ends that has the files open: of what it has asked for some is done, and what was acknowledged is as it was (SIM-8).</summary>
+    public void EndProcess()
+    {
+        trace.Add("process-end", "disk", _outstanding.Count);
+        foreach (DiskRequest request in _outstanding)
+        {
+            while (random.PerMille(800) && request.CarryOutPart())
+            {
+            }
+
+            // What has got somewhere is where a flush from now on finds it.
+            request.Change.Acknowledged = ++_acknowledged;
+        }
+
+        CloseFiles();
     }
 
     internal void Acknowledge(DiskRequest request)
@@ -203,6 +225,17 @@ internal sealed partial class SimulatedDisk(SimulationRandom random, SimulatedCl
 
         file.Platter.IsLengthDamaged = true;
         return random.Below(length + (16 * Platter.SectorSize)) / Platter.SectorSize * Platter.SectorSize;
+    }
+
+    private void CloseFiles()
+    {
+        _outstanding.Clear();
+        foreach (SimulatedFile file in _open)
+        {
+            file.IsDead = true;
+        }
+
+        _open.Clear();
     }
 
     private bool CanGoOn(DiskRequest request) => !request.IsStuck && request.NotBefore <= clock.Now;

@@ -13,6 +13,9 @@ internal sealed class Driver : IThreadPoolWorkItem
     /// <summary>What may happen from when faults have ended until the system is live again.</summary>
     private const int QuietEventsAtMost = 100_000;
 
+    /// <summary>Of a thousand lives how many end without a loss of power, if the scenario has that.</summary>
+    private const int ProcessEndPerMille = 250;
+
     private static readonly int s_kinds = Enum.GetValues<EventKind>().Length;
     private static readonly long s_longestStep = TimeSpan.FromMilliseconds(20).Ticks;
 
@@ -26,6 +29,7 @@ internal sealed class Driver : IThreadPoolWorkItem
     private readonly List<SimulatedTimer> _dueTimers = [];
     private readonly int _clients;
     private readonly long _eventsPerLife;
+    private readonly bool _endsProcesses;
     private int _livesLeft;
     private long _eventsLeft;
     private long _begun;
@@ -50,6 +54,7 @@ internal sealed class Driver : IThreadPoolWorkItem
         _livesLeft = random.Between(1, 6);
         _clients = random.Between(1, 8);
         _eventsPerLife = random.Magnitude(64, 4096);
+        _endsProcesses = scenario.EndsProcesses;
         _run = scenario.Begin(_world);
     }
 
@@ -154,7 +159,15 @@ internal sealed class Driver : IThreadPoolWorkItem
 
         if (_livesLeft > 0)
         {
-            _world.LosePower();
+            if (_endsProcesses && _world.Random.PerMille(ProcessEndPerMille))
+            {
+                _world.EndProcess();
+            }
+            else
+            {
+                _world.LosePower();
+            }
+
             _run.Abandon();
             _operations.Clear();
             _opening = null;

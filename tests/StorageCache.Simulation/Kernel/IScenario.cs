@@ -14,6 +14,9 @@ internal interface IScenario
     /// <summary>The faults that the system has to live with, of which each seed draws some. Losses of power come in any case.</summary>
     IReadOnlyList<Fault> Faults { get; }
 
+    /// <summary>Whether some processes end without a loss of power.</summary>
+    bool EndsProcesses => false;
+
     /// <summary>Begins the simulation of one seed.</summary>
     IScenarioRun Begin(World world);
 }

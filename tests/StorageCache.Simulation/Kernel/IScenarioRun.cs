@@ -21,6 +21,6 @@ internal interface IScenarioRun
     /// </summary>
     Task CloseAsync();
 
-    /// <summary>The power has gone: gives back what the process held of the real machine. Nothing of it runs any more.</summary>
+    /// <summary>The power has gone, or the process has ended: gives back what the process held of the real machine. Nothing of it runs any more.</summary>
     void Abandon();
 }

@@ -58,10 +58,22 @@ internal sealed class World
         pause.SetResult();
     }
 
-    /// <summary>Ends the process: what it was about never ends. The disk keeps what survives.</summary>
+    /// <summary>Loses power, and with it the process: what it was about never ends. The disk keeps what survives.</summary>
     public void LosePower()
     {
         Disk.LosePower();
+        Clear();
+    }
+
+    /// <summary>Ends the process alone, as SIGKILL does: what it was about never ends. The disk loses nothing that was acknowledged.</summary>
+    public void EndProcess()
+    {
+        Disk.EndProcess();
+        Clear();
+    }
+
+    private void Clear()
+    {
         Threads.Clear();
         Clock.Clear();
         _paused.Clear();
