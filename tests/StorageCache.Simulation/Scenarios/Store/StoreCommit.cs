@@ -9,6 +9,9 @@ internal sealed class StoreCommit(ulong lsn, IReadOnlyList<StoreChange> changes)
     /// <summary>What it does.</summary>
     public IReadOnlyList<StoreChange> Changes { get; } = changes;
 
+    /// <summary>Whether the store has said that it survives the end of the process.</summary>
+    public bool IsWritten { get; set; }
+
     /// <summary>Whether the store has said that it is durable.</summary>
-    public bool IsAcknowledged { get; set; }
+    public bool IsDurable { get; set; }
 }

@@ -4,7 +4,7 @@ namespace StorageCache.Simulation.Scenarios.Store;
 
 /// <summary>
 /// What the oracle knows: what the store held when it was opened, and all that has been committed since, in order. After a crash the store
-/// holds what it held after one of these commits, and not after one before the last that was acknowledged. Not thread-safe.
+/// holds what it held after one of these commits, and not after one before the last that was said to survive. Not thread-safe.
 /// </summary>
 internal sealed class StoreModel
 {
@@ -22,16 +22,30 @@ internal sealed class StoreModel
     /// <summary>What the store holds now, if it has not crashed.</summary>
     public IReadOnlyDictionary<int, byte[]> Current => _current;
 
+    /// <summary>Commits since the store was opened.</summary>
+    public int Commits => _commits.Count;
+
+    /// <summary>Notes that the store has said of its first commits since it was opened that they survive.</summary>
+    /// <param name="commits">How many.</param>
+    /// <param name="areDurable">Whether they survive a loss of power; else the end of the process.</param>
+    public void Acknowledge(int commits, bool areDurable)
+    {
+        if (commits > 0)
+        {
+            _commits[commits - 1].IsWritten = true;
+            _commits[commits - 1].IsDurable |= areDurable;
+        }
+    }
+
     /// <summary>Notes that a batch has been committed: from now on everybody sees it.</summary>
-    public StoreCommit Commit(ulong lsn, IReadOnlyList<StoreChange> changes)
+    public void Commit(ulong lsn, IReadOnlyList<StoreChange> changes)
     {
         if (_commits.Count > 0 && _commits[^1].Lsn >= lsn)
         {
             throw new ViolationException($"A commit has the LSN {lsn}, the one before it {_commits[^1].Lsn}.");
         }
 
-        StoreCommit commit = new(lsn, changes);
-        _commits.Add(commit);
+        _commits.Add(new StoreCommit(lsn, changes));
         Sequence++;
         foreach (StoreChange change in changes)
         {
@@ -42,8 +56,6 @@ internal sealed class StoreModel
                 _put.Add((change.Key, StoreValue.NumberOf(value)));
             }
         }
-
-        return commit;
     }
 
     /// <summary>Whether a key has had a value at some time between two moments, or had it then.</summary>
@@ -87,10 +99,11 @@ internal sealed class StoreModel
 
     /// <summary>Holds what was found after a crash against what may be there, and goes on from that.</summary>
     /// <param name="found">All keys with their values.</param>
-    /// <param name="mayLoseAcknowledged">Whether the log has been damaged, of which no more can be asked than that the rest is as it was.</param>
-    public void Recover(IReadOnlyDictionary<int, byte[]> found, bool mayLoseAcknowledged)
+    /// <param name="mayLoseWritten">Whether what is not durable may be gone.</param>
+    /// <param name="mayLoseDurable">Whether the log has been damaged, of which no more can be asked than that the rest is as it was.</param>
+    public void Recover(IReadOnlyDictionary<int, byte[]> found, bool mayLoseWritten, bool mayLoseDurable)
     {
-        int least = mayLoseAcknowledged ? 0 : _commits.FindLastIndex(static commit => commit.IsAcknowledged) + 1;
+        int least = mayLoseDurable ? 0 : _commits.FindLastIndex(commit => mayLoseWritten ? commit.IsDurable : commit.IsWritten) + 1;
         Dictionary<int, byte[]> state = new(_base);
         for (int i = 0; i < least; i++)
         {
@@ -115,7 +128,7 @@ internal sealed class StoreModel
         }
 
         throw new ViolationException(
-            $"After a crash the store holds nothing that it held after any of its {_commits.Count} commits from the {least}th on, the last that was acknowledged: {Difference(atLeast, found)}.");
+            $"After a crash the store holds nothing that it held after any of its {_commits.Count} commits from the {least}th on, the last that was to survive: {Difference(atLeast, found)}.");
     }
 
     /// <summary>Says where two states differ first.</summary>

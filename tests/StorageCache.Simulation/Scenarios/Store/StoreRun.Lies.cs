@@ -32,6 +32,7 @@ internal sealed partial class StoreRun
     /// <param name="liesBefore">Lies before it was opened.</param>
     private async Task AcceptAsync(Dictionary<int, byte[]> found, (long Bytes, long Lengths) liesBefore)
     {
+        (int, long) losses = (_world.Disk.PowerLosses, DroppingFlushes);
         if (MayBeStale)
         {
             RequirePut(found);
@@ -39,8 +40,11 @@ internal sealed partial class StoreRun
         }
         else
         {
-            _model.Recover(found, _canRot && IsLogDamaged());
+            _model.Recover(found, mayLoseWritten: losses != _losses, mayLoseDurable: _canRot && IsLogDamaged());
         }
+
+        _losses = losses;
+        _isKnown = true;
 
         // Opening has flushed both files, so all that a check reads, which is everything, is there to stay.
         if (_canLie && Lies != _liesForgotten && (await _store!.CheckAsync().ConfigureAwait(false)).IsSound && Lies == liesBefore)
@@ -101,7 +105,7 @@ internal sealed partial class StoreRun
             return;
         }
 
-        await RunAsync(static async run =>
+        await RunAsync(StoreUse.Change, static async run =>
         {
             if (run._store is not null)
             {

@@ -10,17 +10,17 @@ internal sealed partial class StoreRun
 {
     private const int LargestValue = 200_000;
 
-    private static readonly (string Name, Func<StoreRun, Task> Begin)[] s_operations =
+    private static readonly (string Name, StoreUse Use, Func<StoreRun, Task> Begin)[] s_operations =
     [
-        ("write", static run => run.WriteSomethingAsync()),
-        ("write", static run => run.WriteSomethingAsync()),
-        ("get", static run => run.GetAsync()),
-        ("copy", static run => run.CopyAsync()),
-        ("scan", static run => run.ScanAsync()),
-        ("break-off", static run => run.BreakOffAsync()),
-        ("checkpoint", static run => run._store!.CheckpointAsync().AsTask()),
-        ("flush", static run => run.FlushAsync()),
-        ("check", static run => run.CheckAsync()),
+        ("write", StoreUse.Change, static run => run.WriteSomethingAsync()),
+        ("write", StoreUse.Change, static run => run.WriteSomethingAsync()),
+        ("get", StoreUse.Read, static run => run.GetAsync()),
+        ("copy", StoreUse.Read, static run => run.CopyAsync()),
+        ("scan", StoreUse.Read, static run => run.ScanAsync()),
+        ("break-off", StoreUse.Change, static run => run.BreakOffAsync()),
+        ("checkpoint", StoreUse.Checkpoint, static run => run.MakeDurableAsync(run._store!.CheckpointAsync)),
+        ("flush", StoreUse.Flush, static run => run.MakeDurableAsync(run._store!.FlushAsync)),
+        ("check", StoreUse.Check, static run => run.CheckAsync()),
     ];
 
     /// <inheritdoc/>
@@ -37,14 +37,16 @@ internal sealed partial class StoreRun
         }
 
         int which = _weights.Next();
-        return new Operation(s_operations[which].Name, RunAsync(s_operations[which].Begin));
+        (string name, StoreUse use, Func<StoreRun, Task> begin) = s_operations[which];
+        return new Operation(name, RunAsync(use, begin));
     }
 
     /// <summary>Runs an operation, which may fail if the disk has given cause for it. A store that has failed is opened anew.</summary>
-    private async Task RunAsync(Func<StoreRun, Task> operation)
+    private async Task RunAsync(StoreUse use, Func<StoreRun, Task> operation)
     {
         _operations++;
         bool hasFailed = false;
+        StoreCauses.Moment began = _causes.Now;
         try
         {
             await operation(this).ConfigureAwait(false);
@@ -56,8 +58,9 @@ internal sealed partial class StoreRun
         }
         catch (Exception error) when (error is IOException)
         {
-            ThrowUnlessCaused(error);
+            ThrowUnlessCaused(error, use, began);
             hasFailed = error is StoreFailedException;
+            _hasFailed |= hasFailed;
         }
 
         _operations--;
@@ -79,7 +82,7 @@ internal sealed partial class StoreRun
         _isReopening = false;
     }
 
-    private Task WriteSomethingAsync()
+    private async Task WriteSomethingAsync()
     {
         StoreChange[] changes = new StoreChange[_world.Random.Between(1, _largestBatch)];
         for (int i = 0; i < changes.Length; i++)
@@ -88,16 +91,52 @@ internal sealed partial class StoreRun
             changes[i] = new StoreChange(key, _world.Random.PerMille(250) ? null : StoreValue.Make(++_values, LengthOfValue()));
         }
 
-        return WriteAsync(changes);
+        using CancellationTokenSource givenUp = new();
+        Task givesUp = _world.Random.PerMille(_giveUpPerMille) ? GiveUpAsync(givenUp) : Task.CompletedTask;
+        try
+        {
+            await WriteAsync(changes, givenUp.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (givenUp.IsCancellationRequested)
+        {
+            // Nothing of it has happened: had it been committed, that would be a violation.
+        }
+        finally
+        {
+            await givesUp.ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Gives up an operation some time later, if it has not ended by then.</summary>
+    private async Task GiveUpAsync(CancellationTokenSource givenUp)
+    {
+        for (int pauses = _world.Random.Between(1, 8); pauses > 0; pauses--)
+        {
+            await _world.PauseAsync().ConfigureAwait(false);
+        }
+
+        await givenUp.CancelAsync().ConfigureAwait(false);
     }
 
     private int LengthOfValue() => _world.Random.PerMille(_largePerMille) ? (int)_world.Random.Magnitude(300, LargestValue) : _world.Random.Below(300);
 
-    /// <summary>Makes a batch of changes. Once it has returned without an exception they are to survive.</summary>
-    private async Task WriteAsync(StoreChange[] changes)
+    /// <summary>Makes a batch of changes. Once it has returned without an exception they are to survive what the store's durability says.</summary>
+    private async Task WriteAsync(StoreChange[] changes, CancellationToken cancellationToken)
     {
-        StoreCommit? commit = null;
-        KeyValueBatch batch = new() { Committed = lsn => commit = _model.Commit(lsn, changes) };
+        bool isCommitted = false;
+        bool hadFailed = _hasFailed;
+
+        // A batch that has changed nothing vouches for what it has seen (KV-19).
+        int commits = _model.Commits;
+        KeyValueBatch batch = new()
+        {
+            Committed = lsn =>
+            {
+                _model.Commit(lsn, changes);
+                commits = _model.Commits;
+                isCommitted = true;
+            },
+        };
         foreach (StoreChange change in changes)
         {
             if (change.Value is { } value)
@@ -112,14 +151,19 @@ internal sealed partial class StoreRun
 
         try
         {
-            await _store!.WriteAsync(batch).ConfigureAwait(false);
+            await _store!.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception error) when (commit is not null && error is not StoreFailedException)
+        catch (Exception error) when (isCommitted && error is not StoreFailedException)
         {
             throw new ViolationException($"A batch that has been committed fails with something else than that the store has failed: {error}");
         }
 
-        commit?.IsAcknowledged = true;
+        if (isCommitted && hadFailed)
+        {
+            throw new ViolationException("A batch has been taken by a store that had said that it has failed.");
+        }
+
+        _model.Acknowledge(commits, _options.Durability == KeyValueDurability.Durable);
     }
 
     private async Task GetAsync()
@@ -178,16 +222,19 @@ internal sealed partial class StoreRun
         throw new ViolationException("A put whose source fails has succeeded.");
     }
 
-    /// <summary>Whatever has been committed before a flush is to survive it.</summary>
-    private async Task FlushAsync()
+    /// <summary>Whatever has been committed before a flush or a checkpoint begins is durable when it has ended.</summary>
+    private async Task MakeDurableAsync(Func<CancellationToken, ValueTask> operation)
     {
-        await _store!.FlushAsync().ConfigureAwait(false);
+        int commits = _model.Commits;
+        await operation(CancellationToken.None).ConfigureAwait(false);
+        _model.Acknowledge(commits, areDurable: true);
     }
 
     private async Task CheckAsync()
     {
+        StoreCauses.Moment began = _causes.Now;
         CheckReport report = await _store!.CheckAsync().ConfigureAwait(false);
-        if (!report.IsSound && !MayBeCorrupt && !report.Problems.Any(static problem => problem.Message.Contains("cannot be read", StringComparison.Ordinal)))
+        if (!report.IsSound && !MayBeCorrupt && !_causes.MayMissPages(began))
         {
             throw new ViolationException($"The store is not sound: {string.Join("; ", report.Problems)}.");
         }
@@ -216,25 +263,11 @@ internal sealed partial class StoreRun
     }
 
     /// <summary>Every error has its cause in what the disk has done.</summary>
-    private void ThrowUnlessCaused(Exception error)
+    private void ThrowUnlessCaused(Exception error, StoreUse use, StoreCauses.Moment began)
     {
-        bool isCaused = error switch
+        if (!_causes.Explain(error, use, began) && !MeetsLie(error))
         {
-            StoreFailedException => _world.Disk.HasStruck(
-                Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush, Fault.ReadError),
-            PageReadException => _world.Disk.HasStruck(Fault.ReadError, Fault.BadSectors),
-            PageWriteException or FlushFailedException or MappingFailedException => _world.Disk.HasStruck(
-                Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
-
-            // Pages that the disk does not take are in the way of others.
-            CacheFullException or LatchTimeoutException or MappingBusyException => true,
-
-            // The log's own.
-            _ => _world.Disk.HasStruck(Fault.ReadError, Fault.WriteError, Fault.TornWrite, Fault.ShortWrite, Fault.BadSectors, Fault.NoSpace, Fault.FlushError, Fault.DroppingFlush),
-        };
-        if (!isCaused && !MeetsLie(error))
-        {
-            throw ViolationException.Uncaused(error);
+            throw new ViolationException($"An error that nothing has caused, of a {use}: {error}");
         }
     }
 }

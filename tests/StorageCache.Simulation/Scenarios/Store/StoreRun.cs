@@ -19,9 +19,20 @@ internal sealed partial class StoreRun : IScenarioRun
     private readonly int _keyLength;
     private readonly int _largestBatch;
     private readonly int _largePerMille;
+    private readonly int _giveUpPerMille;
     private readonly ScenarioCache _cache;
     private readonly KeyValueStoreOptions _options;
+    private readonly StoreCauses _causes;
     private KeyValueStore.KeyValueStore? _store;
+
+    /// <summary>Losses of power, and of what was to be flushed, when the store was opened last.</summary>
+    private (int PowerLosses, long DroppingFlushes) _losses;
+
+    /// <summary>Whether what the store holds has been held against the model since it was opened.</summary>
+    private bool _isKnown;
+
+    /// <summary>Whether the store has said that it has failed: it takes no more changes.</summary>
+    private bool _hasFailed;
 
     /// <summary>Number of the last value made.</summary>
     private long _values;
@@ -45,6 +56,7 @@ internal sealed partial class StoreRun : IScenarioRun
         _keyLength = random.PerMille(300) ? random.Between(4, 1000) : random.Between(4, 40);
         _largestBatch = (int)random.Magnitude(1, 16);
         _largePerMille = random.PerMille(100) ? 0 : (int)random.Magnitude(10, 300);
+        _giveUpPerMille = random.PerMille(500) ? 0 : (int)random.Magnitude(10, 400);
         _cache = new ScenarioCache(world, leastSpare: 32, mostSpare: 200);
         _options = new KeyValueStoreOptions
         {
@@ -53,10 +65,15 @@ internal sealed partial class StoreRun : IScenarioRun
             LogBlockBytes = 512 << random.Below(4),
             LogBufferBytes = random.Between(16, 64) * 4096,
             TimeProvider = world.Clock,
+            Durability = random.PerMille(300) ? KeyValueDurability.Written : KeyValueDurability.Durable,
+            FlushInterval = TimeSpan.FromMilliseconds(random.Magnitude(5, 5000)),
             Files = new SimulatedStoreFiles(world.Disk),
             NewIdentity = NewIdentity,
             NewEpoch = random.NextBits,
         };
+        _causes = new StoreCauses(world.Disk, Path, SimulatedStoreFiles.LogOf(Path));
+        world.Disk.WritesElsewhere = random.PerMille(300);
+        world.Disk.WholeRequestsPerMille = random.PerMille(500) ? 0 : random.Between(1, 1000);
     }
 
     /// <summary>Whether the store may still be used.</summary>
@@ -108,6 +125,10 @@ internal sealed partial class StoreRun : IScenarioRun
         while (true)
         {
             (long Bytes, long Lengths) lies = Lies;
+            StoreCauses.Moment began = _causes.Now;
+            _causes.BeginOpening();
+            _hasFailed = false;
+            _isKnown = false;
             try
             {
                 _store = await KeyValueStore.KeyValueStore.OpenAsync(_cache.Current, Path, _options).ConfigureAwait(false);
@@ -130,7 +151,7 @@ internal sealed partial class StoreRun : IScenarioRun
             }
             catch (Exception error) when (error is IOException)
             {
-                ThrowUnlessCaused(error);
+                ThrowUnlessCaused(error, StoreUse.Open, began);
                 await CloseQuietlyAsync().ConfigureAwait(false);
                 await PauseOrDeleteAsync().ConfigureAwait(false);
             }
@@ -184,14 +205,16 @@ internal sealed partial class StoreRun : IScenarioRun
     /// <summary>Whether the store takes a change.</summary>
     private async Task<bool> TryProbeAsync()
     {
+        StoreCauses.Moment began = _causes.Now;
         StoreChange[] changes = [new(0, StoreValue.Make(++_values, 20))];
         try
         {
-            await WriteAsync(changes).ConfigureAwait(false);
+            await WriteAsync(changes, CancellationToken.None).ConfigureAwait(false);
             return true;
         }
-        catch (StoreFailedException)
+        catch (StoreFailedException error)
         {
+            ThrowUnlessCaused(error, StoreUse.Change, began);
             return false;
         }
     }
@@ -232,15 +255,24 @@ internal sealed partial class StoreRun : IScenarioRun
         }
 
         _store = null;
+        StoreCauses.Moment began = _causes.Now;
         try
         {
             await store.CloseAsync().ConfigureAwait(false);
+            _model.Acknowledge(_isKnown ? _model.Commits : 0, areDurable: true);
         }
-        catch (IOException)
+        catch (KeyValueStoreException error) when (IsCorruption(error))
+        {
+            ThrowUnlessRotten(error);
+        }
+        catch (IOException error)
         {
             // What has not been made durable is in the log, or was not acknowledged.
+            ThrowUnlessCaused(error, StoreUse.Checkpoint, began);
         }
     }
+
+    private long DroppingFlushes => _world.Disk.Strikes.GetValueOrDefault(Fault.DroppingFlush);
 
     private byte[] Key(int number)
     {

@@ -19,5 +19,8 @@ internal sealed class StoreScenario : IScenario
     public IReadOnlyList<Fault> Faults => FaultPlan.Honest;
 
     /// <inheritdoc/>
+    public bool EndsProcesses => true;
+
+    /// <inheritdoc/>
     public IScenarioRun Begin(World world) => new StoreRun(world, canRot: false, canLie: false);
 }
