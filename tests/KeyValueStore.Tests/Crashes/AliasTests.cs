@@ -38,6 +38,17 @@ public class AliasTests
         Assert.Equal(1, again.Count);
     }
 
+    [Fact]
+    public async Task A_file_that_is_empty_beside_the_log_of_a_store_is_left_empty()
+    {
+        using TemporaryDirectory directory = new();
+        string path = directory.File();
+        await PutAsync(path, 1);
+        await File.WriteAllBytesAsync(path, [], Cancellation);
+        await Assert.ThrowsAsync<StoreFormatException>(async () => await KeyValueStore.OpenAsync(path));
+        Assert.Equal(0, new FileInfo(path).Length);
+    }
+
     private static async Task PutAsync(string path, int key)
     {
         await using KeyValueStore store = await KeyValueStore.OpenAsync(path);
