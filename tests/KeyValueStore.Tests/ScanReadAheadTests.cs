@@ -21,8 +21,9 @@ public class ScanReadAheadTests
         Assert.Equal(Entries, (await store.ScanAsync(new ScanOptions { Reverse = reverse }).ToListAsync()).Count);
         PageCacheStatistics after = store.Cache.GetStatistics();
 
+        // With what opening the store has read: the file's first pages, and perhaps some that come behind them.
         long pages = store.GetStatistics().PageCount;
-        Assert.InRange((after.BytesRead - before.BytesRead) / store.PageSize, Entries * 5, pages + (pages / 20));
+        Assert.InRange(after.BytesRead / store.PageSize, Entries * 5, pages + (pages / 20));
         Assert.InRange(after.Reads - before.Reads, 1, Entries / 4);
         Assert.Equal(1, after.PinsHeld);
     }
@@ -41,7 +42,7 @@ public class ScanReadAheadTests
 
         KeyValueStoreStatistics statistics = store.GetStatistics();
         long pages = statistics.LeafPages + statistics.BranchPages;
-        Assert.InRange((after.BytesRead - before.BytesRead) / store.PageSize, statistics.LeafPages, pages + (pages / 20));
+        Assert.InRange(after.BytesRead / store.PageSize, statistics.LeafPages, pages + (pages / 20));
         Assert.InRange(after.Reads - before.Reads, 1, statistics.LeafPages / 5);
     }
 

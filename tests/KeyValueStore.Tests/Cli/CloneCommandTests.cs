@@ -111,7 +111,9 @@ public class CloneCommandTests
         string[][] rows = RunDemonstration(directory, disk.Path, ["--share-content"]);
 
         Assert.Equal($"with {Clones} plain copies", rows[1][0]);
-        AssertShares(rows);
+
+        // What is equal is known when it has been read: until then each page has a frame, as many at a time as reads run ahead.
+        AssertShares(rows, most: Clones);
     }
 
     [Fact]
@@ -162,11 +164,13 @@ public class CloneCommandTests
     }
 
     /// <summary>The kernel holds each file, if it was left to; the cache holds what is different, and what it notes of each page.</summary>
-    private static void AssertShares(string[][] rows)
+    /// <param name="rows">The table.</param>
+    /// <param name="most">How much memory the cache has touched at most for the store and its clones, in times of that for the store.</param>
+    private static void AssertShares(string[][] rows, double most = 2)
     {
         Assert.InRange(Number(rows[1][Kernel]), Clones * 0.7, (Clones + 1) * 1.1);
-        Assert.InRange(Number(rows[1][Cache]), 1, 2);
-        Assert.InRange(Number(rows[2][Cache]), 1, 2.5);
+        Assert.InRange(Number(rows[1][Cache]), 1, most);
+        Assert.InRange(Number(rows[2][Cache]), 1, most + 0.5);
         Assert.NotEqual(0, Number(rows[1][SharedFrames]));
         // The meta pages: each store has a log of its own.
         Assert.InRange(Number(rows[1][Changed].TrimEnd('%', ' ')), 0, 0.1);

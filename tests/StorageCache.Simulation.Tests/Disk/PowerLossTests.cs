@@ -42,6 +42,7 @@ public class PowerLossTests
             return bench.LosePower();
         }).Order(StringComparer.OrdinalIgnoreCase));
 
+    /// <summary>SIM-8.</summary>
     [Fact]
     public void The_end_of_a_process_takes_nothing_and_makes_nothing_durable()
     {
