@@ -298,7 +298,6 @@ internal sealed class StoreOpener(Mapping mapping, LogSeat seat, string path, Ke
             await RefuseNewerAsync(layout.MapPageOf(group), cancellationToken).ConfigureAwait(false);
         }
 
-        // Behind the map pages, or it would look like the beginning of a sequence, of which more is read ahead.
         await RefuseNewerAsync(MetaPage.RootPage, cancellationToken).ConfigureAwait(false);
     }
 
