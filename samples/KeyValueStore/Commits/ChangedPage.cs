@@ -20,6 +20,12 @@ internal sealed class ChangedPage(long page, int level, byte[]? before)
     /// <summary>Whether the commit takes the page out of use.</summary>
     public bool IsFreed { get; set; }
 
+    /// <summary>
+    /// Whether its bytes after are in the commit's record, and are to be put in place. The pages that the commit only latches, those that it
+    /// frees and branches that end as they began, keep theirs.
+    /// </summary>
+    public bool IsLogged { get; set; }
+
     public bool IsNew => Before is null;
 
     /// <summary>The bytes as the commit sees them so far.</summary>

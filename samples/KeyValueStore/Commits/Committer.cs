@@ -82,9 +82,9 @@ internal sealed class Committer(Mapping mapping, WriteAheadLog log, PageAllocato
             for (int i = 0; i < _changed.Count; i++)
             {
                 ChangedPage page = _changed[i];
-                if (!page.IsFreed)
+                if (page is { IsLogged: true, After: { } after })
                 {
-                    leases[i].Replace(page.After, lsn, page.Level == ChangedPage.MapLevel ? PageTrust.Bytes : PageTrust.Cells);
+                    leases[i].Replace(after, lsn, page.Level == ChangedPage.MapLevel ? PageTrust.Bytes : PageTrust.Cells);
                 }
             }
 
@@ -144,20 +144,20 @@ internal sealed class Committer(Mapping mapping, WriteAheadLog log, PageAllocato
         _record.Advance(StoreContents.Size);
         foreach (ChangedPage page in changes.Pages)
         {
-            if (page.IsFreed)
-            {
-                // Its bytes stay. It is latched all the same, with the pages that led to it (KV-5).
-                _changed.Add(page);
-            }
-            else if (page.After is { } after)
+            page.IsLogged = false;
+            if (page is { IsFreed: false, After: { } after })
             {
                 ReadOnlySpan<byte> before = page.Before;
                 bool isSame = !page.IsNew && before[PageHeader.LoggedOffset..].SequenceEqual(after.AsSpan(PageHeader.LoggedOffset));
                 bool isImage = page.IsNew || PageHeader.Lsn(before) <= ImageEpoch;
-                if (!isSame && PageEntry.TryWrite(_record, page.Page, isImage ? default : before, after))
-                {
-                    _changed.Add(page);
-                }
+                page.IsLogged = !isSame && PageEntry.TryWrite(_record, page.Page, isImage ? default : before, after);
+            }
+
+            // A page that is freed keeps its bytes, and so does a branch that was changed and ends as it began, with other pages below it for all
+            // that. A reader who comes through either has to learn that what he saw above it is old (KV-5).
+            if (page.IsLogged || page.IsFreed || page is { Level: > 0, After: not null })
+            {
+                _changed.Add(page);
             }
         }
 
