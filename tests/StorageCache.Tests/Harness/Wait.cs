@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Xunit;
 
 namespace StorageCache.Tests.Harness;
 
@@ -30,7 +32,7 @@ internal static class Wait
             waited += step < s_longestStep ? step : s_longestStep;
             if (waited > Patience)
             {
-                throw new TimeoutException($"Waited {Patience} in vain for {what}.");
+                throw MakeTimeout(what);
             }
 
             spin.SpinOnce();
@@ -38,26 +40,39 @@ internal static class Wait
     }
 
     /// <summary>Awaits a task, but not for ever.</summary>
-    public static async Task InTime(this Task task)
+    public static async Task InTime(this Task task, [CallerArgumentExpression(nameof(task))] string what = "")
     {
         for (int step = 0; !task.IsCompleted && step < PatientSteps; step++)
         {
             await Task.WhenAny(task, Task.Delay(s_longStep));
         }
 
-        await task.WaitAsync(TimeSpan.Zero);
+        if (!task.IsCompleted)
+        {
+            throw MakeTimeout(what);
+        }
+
+        await task;
     }
 
     /// <summary>Awaits a task, but not for ever.</summary>
-    public static async Task<T> InTime<T>(this Task<T> task)
+    public static async Task<T> InTime<T>(this Task<T> task, [CallerArgumentExpression(nameof(task))] string what = "")
     {
-        await InTime((Task)task);
+        await InTime((Task)task, what);
         return await task;
     }
 
     /// <summary>Awaits a value task, but not for ever.</summary>
-    public static Task InTime(this ValueTask task) => task.AsTask().InTime();
+    public static Task InTime(this ValueTask task, [CallerArgumentExpression(nameof(task))] string what = "") => task.AsTask().InTime(what);
 
     /// <summary>Awaits a value task, but not for ever.</summary>
-    public static Task<T> InTime<T>(this ValueTask<T> task) => task.AsTask().InTime();
+    public static Task<T> InTime<T>(this ValueTask<T> task, [CallerArgumentExpression(nameof(task))] string what = "") => task.AsTask().InTime(what);
+
+    /// <summary>Says also in the test's output what was waited for: what a test finds wrong when it cleans up hides its first exception.</summary>
+    private static TimeoutException MakeTimeout(string what)
+    {
+        string message = $"Waited {Patience} in vain for {what}.";
+        TestContext.Current.TestOutputHelper?.WriteLine(message);
+        return new TimeoutException(message);
+    }
 }
