@@ -35,7 +35,7 @@ internal sealed unsafe class FrameIndex
         _room = new MetadataRoom(frames, Entry.SizeInBytes);
     }
 
-    /// <summary>Frames that can be found.</summary>
+    /// <summary>Frames that can be found, and those that are being put in, or found not to have a place, at the moment.</summary>
     public int Count => _room.Taken;
 
     /// <summary>Bytes charged to the memory limit.</summary>

@@ -1,5 +1,3 @@
-using System.Text;
-using StorageCache.Frames;
 using StorageCache.IO;
 using StorageCache.Sharing;
 using StorageCache.Tests.Harness;
@@ -63,33 +61,12 @@ public sealed class HashTests
             }
         }
 
+        // While a frame is being put in it counts, also if another turns out to be in its place.
+        cache.Core.Sharing.Scanner.Stop();
         Assert.InRange(cache.Core.Sharing.ByContent.Count, 0, 1);
-        long shared = cache.GetStatistics().SharedFrames;
-        Assert.True(shared <= 1, $"{shared} frames are shared: {Describe(cache)}");
+        Assert.InRange(cache.GetStatistics().SharedFrames, 0, 1);
         Assert.True(cache.GetStatistics().RefusalsOf(ProtectionRefusal.Different) > 0);
         await Quiet.CheckAsync(cache, "with a constant hash");
-    }
-
-    /// <summary>The frames that are shared or found by content, with their owners and first bytes.</summary>
-    private static unsafe string Describe(PageCache cache)
-    {
-        CacheCore core = cache.Core;
-        StringBuilder text = new($"{cache.GetStatistics().Evictions} evictions, {cache.GetStatistics().Reads} reads");
-        for (uint frame = 1; frame <= core.Frames.HighWater; frame++)
-        {
-            FrameDescriptor* descriptor = core.Frames.Descriptor(frame);
-            if (descriptor->OwnerCount > 1 || (descriptor->Marks & FrameMarks.ByContent) != 0)
-            {
-                text.Append($"; frame {frame}, marks {descriptor->Marks:x}, {descriptor->References} references, byte {*(byte*)core.Frames.Address(frame)}, owners");
-                uint owner = descriptor->Owner;
-                for (int i = 0; i < descriptor->OwnerCount && owner != 0; i++, owner = core.Heads[owner]->OwnerNext)
-                {
-                    text.Append($" {core.Heads[owner]->Mapping}:{core.Heads[owner]->Page}");
-                }
-            }
-        }
-
-        return text.ToString();
     }
 
     private sealed class ConstantHasher : PageHasher
